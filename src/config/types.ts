@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import type { Outcome } from '../core/outcome.js';
+
+/** One source of patches, resolved to absolute paths. Applied in the order given. */
+export type SeriesSource =
+  | { readonly kind: 'folder'; readonly path: string; /** Only the first N patches (`VARIANT@N`). */ readonly first?: number }
+  | { readonly kind: 'mbox'; readonly path: string; readonly first?: number }
+  | { readonly kind: 'commits'; readonly tree: string; /** `A..B` */ readonly range: string; readonly first?: number };
+
+/** What a variant promises for one test: the outcome, and the verdict of each of its cases. A list means "any of". */
+export interface Expectation {
+  readonly outcome?: readonly Outcome[];
+  /** Case name of a probe (`gap=fsync`) -> allowed verdicts (`kept`, `lost`, `refused`, an errno name). */
+  readonly cases?: Readonly<Record<string, readonly string[]>>;
+  /** Why, where the expectation is not obvious: shown in reports. */
+  readonly reason?: string;
+}
+
+/** File system name (or `all`) -> test name -> expectation. The entry of the file system wins over `all`. */
+export type Contract = Readonly<Record<string, Readonly<Record<string, Expectation>>>>;
+
+export interface Base {
+  /** `v7.3` */
+  readonly name: string;
+  /** Release that the tree's Makefile must name: `7.3` accepts 7.3, 7.3.4, 7.3.0-rc1 is not it. */
+  readonly version: string;
+  /** Debian source package that `enokey tree` imports: `linux-source-7.3`. */
+  readonly debianPackage?: string;
+}
+
+/** A variant with everything resolved: what all later stages work with. */
+export interface Variant {
+  /** As asked for: `stock`, `soft`, `soft@2`. Safe as a file and branch name. */
+  readonly name: string;
+  readonly base: Base;
+  readonly title: string;
+  /** Base series first (where the variant wants it), then its own. Empty for `stock`. */
+  readonly series: readonly SeriesSource[];
+  /** File system -> `-o` options without the `-o`. */
+  readonly mountOptions: Readonly<Record<string, string>>;
+  /** Appended to the kernel command line. */
+  readonly kernelArgs: readonly string[];
+  /** File systems that this variant is measured on when nothing else is asked. */
+  readonly filesystems: readonly string[];
+  /** Folder name below fstests-overrides/, when the variant has its own versions of tests. */
+  readonly overrides?: string;
+  readonly contract: Contract;
+  /** The YAML file that defines it. */
+  readonly definedIn: string;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import type { Mark, Outcome } from '../core/outcome.js';
+import type { Accelerator } from '../host/types.js';
+
+/** A test disk of a guest: a sparse file of the host, so that the host can read what the kernel wrote. */
+export interface DiskSpec {
+  /** virtio serial, 1..20 characters; in the guest /dev/disk/by-id/virtio-NAME or found by the init as /dev/enokey/NAME. */
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+export interface GuestSpec {
+  /** Unique among live guests; letters, digits, `.`, `_`, `@`, `-`. */
+  readonly name: string;
+  readonly vmlinux: string;
+  /** What the guest must prove before the first test. */
+  readonly release: string;
+  readonly buildId: string;
+  readonly rootfs: string;
+  readonly disks: readonly DiskSpec[];
+  readonly accelerator: Accelerator;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly kernelArgs: readonly string[];
+  /** Where console.log, disks and verdict files live. */
+  readonly workDir: string;
+}
+
+export interface ExecOptions {
+  /** Milliseconds, already scaled. */
+  readonly limitMs: number;
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  readonly stdoutFile?: string;
+  /** Bytes of each stream kept in memory; the head goes. Default 8 MiB. */
+  readonly keepBytes?: number;
+}
+
+/** A command that ran in the guest. `exitCode` undefined means that none was ever received: never success. */
+export interface ExecResult {
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  readonly durationMs: number;
+}
+
+/** What supervision saw of the guest during one piece of work. */
+export interface Incident {
+  /** Set when the guest, not the work, decided how it ended. */
+  readonly outcome?: Extract<Outcome, 'oops' | 'hang' | 'lost' | 'infra'>;
+  /** One line: `Kernel panic - not syncing: sysrq triggered crash`. */
+  readonly reason?: string;
+  readonly marks: readonly Mark[];
+  /** Console text of each report, control characters stripped, addresses symbolised where vmlinux allows. */
+  readonly reports: readonly string[];
+  /** Byte range of console.log that belongs to this work. */
+  readonly consoleFrom: number;
+  readonly consoleTo: number;
+}
+
+export interface SupervisedResult extends Incident {
+  readonly exec?: ExecResult;
+}
+
+/** A running guest. */
+export interface Guest {
+  readonly name: string;
+  readonly spec: GuestSpec;
+  /** Absolute path of the console log on the host. */
+  readonly console: string;
+  /** Host path of a disk by its name. */
+  diskPath(name: string): string;
+  /** Runs argv in the guest (no shell) and watches console, QEMU and SSH meanwhile. Never throws for what the guest does. */
+  exec(argv: readonly string[], options: ExecOptions): Promise<SupervisedResult>;
+  /** Copies a local file or folder into the guest's folder `to` (tar over exec). */
+  push(from: string, to: string): Promise<void>;
+  /** Copies a guest folder below `to` on the host: names checked, no links, no devices, bounded bytes. */
+  pull(from: string, to: string, limitBytes: number): Promise<void>;
+  readonly alive: boolean;
+  /** Powers off (QMP quit after a short grace) and removes what the guest left, except workDir's logs and disks. */
+  stop(): Promise<void>;
+}
