@@ -48,3 +48,23 @@ export interface Variant {
   /** The YAML file that defines it. */
   readonly definedIn: string;
 }
+
+/** enokey.yaml and the shipped variants.yaml, checked and merged; all paths absolute. */
+export interface Settings {
+  /** The enokey.yaml that was read, if there was one. */
+  readonly file?: string;
+  readonly cache?: string;
+  /** Folder that holds `runs/`. */
+  readonly state?: string;
+  readonly jobs?: number;
+  readonly tree?: string;
+  readonly fstests?: string;
+  readonly iterations?: number;
+  readonly filesystems?: readonly string[];
+  /** `probe/NAME` -> extra arguments. */
+  readonly probeArgs: Readonly<Record<string, readonly string[]>>;
+  /** Names of all variants, the user's own included, in the order in which they are written. */
+  readonly variantNames: readonly string[];
+  /** @throws UserError for an unknown name or an `@N` beyond the series. */
+  resolve(name: string): Promise<Variant>;
+}

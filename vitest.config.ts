@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { defineConfig } from 'vitest/config';
+
+const node = { environment: 'node' as const, setupFiles: ['test/helpers/neutral-env.ts'] };
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { ...node, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        test: {
+          ...node,
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          ...node,
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 1_800_000,
+          // Guests share two cores: one file at a time, in the order of their names.
+          fileParallelism: false,
+          sequence: { concurrent: false },
+        },
+      },
+    ],
+  },
+});
