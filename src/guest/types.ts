@@ -7,6 +7,8 @@ export interface DiskSpec {
   /** virtio serial, 1..20 characters; in the guest /dev/disk/by-id/virtio-NAME or found by the init as /dev/enokey/NAME. */
   readonly name: string;
   readonly sizeBytes: number;
+  /** Host file to attach instead of a new sparse one (`sizeBytes` is then ignored). Writes go to a throw-away overlay. */
+  readonly image?: string;
 }
 
 export interface GuestSpec {
