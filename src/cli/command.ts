@@ -12,7 +12,9 @@ import { makeDirs, resolveDirs } from './paths.js';
 import { failureText, failureJson } from './failure.js';
 import { watchSignals } from './signals.js';
 
-export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<(typeof EnokeyCommand)['baseFlags'] & T['flags']>;
+export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<
+  (typeof EnokeyCommand)['baseFlags'] & T['flags']
+>;
 export type ArgsOf<T extends typeof Command> = Interfaces.InferredArgs<T['args']>;
 
 /**
@@ -67,7 +69,11 @@ export abstract class EnokeyCommand<T extends typeof Command> extends Command {
       const cwd = process.cwd();
       if (this.needsSettings) {
         const { loadSettings } = await import('../config/index.js');
-        this.settings = await loadSettings({ cwd, file: parsed.flags['config'] as string | undefined, packageRoot });
+        this.settings = await loadSettings({
+          cwd,
+          file: parsed.flags['config'] as string | undefined,
+          packageRoot,
+        });
       }
       const dirs = resolveDirs({
         cwd,

@@ -22,7 +22,9 @@ export function failureText(error: unknown, exit: number, bin: string): string {
 export function failureJson(error: unknown, exit: number): object {
   if (error instanceof EnokeyError) {
     const { subject, observed, expected, next, log } = error.failure;
-    return { error: { kind: error.name, exit, message: error.message, subject, observed, expected, next, log } };
+    return {
+      error: { kind: error.name, exit, message: error.message, subject, observed, expected, next, log },
+    };
   }
   const message = error instanceof Error ? error.message : String(error);
   return { error: { kind: exit === 70 ? 'Bug' : 'Usage', exit, message } };

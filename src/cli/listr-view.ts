@@ -22,14 +22,21 @@ const NESTED_LINES = 6;
  */
 export function listrView(): ProgressView {
   const logger = new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) });
-  let outer: { id: string; title: string; finish: (event: StepEvent) => void; task?: Wrapper; early: string[] } | undefined;
+  let outer:
+    | { id: string; title: string; finish: (event: StepEvent) => void; task?: Wrapper; early: string[] }
+    | undefined;
   let drawn: Promise<unknown> = Promise.resolve();
   let closed = false;
 
   const begin = (event: StepEvent): void => {
     let finish!: (event: StepEvent) => void;
     const ended = new Promise<StepEvent>((resolve) => (finish = resolve));
-    const mine = { id: event.id, title: printable(event.title), finish, early: [] as string[] } as NonNullable<typeof outer>;
+    const mine = {
+      id: event.id,
+      title: printable(event.title),
+      finish,
+      early: [] as string[],
+    } as NonNullable<typeof outer>;
     outer = mine;
     const list = new Listr(
       [
@@ -44,7 +51,10 @@ export function listrView(): ProgressView {
             if (last.state === 'skipped') task.skip(task.title);
             if (last.state === 'failed') throw new Error(task.title);
           },
-          rendererOptions: { outputBar: NESTED_LINES, timer: { condition: true, field: seconds, format: () => plain } },
+          rendererOptions: {
+            outputBar: NESTED_LINES,
+            timer: { condition: true, field: seconds, format: () => plain },
+          },
         },
       ],
       {

@@ -8,7 +8,9 @@ import { readFileSync } from 'node:fs';
 export async function main(entry: string, options: { development?: boolean } = {}): Promise<void> {
   const argv = process.argv.slice(2);
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-    const { version } = JSON.parse(readFileSync(new URL('../package.json', entry), 'utf8')) as { version: string };
+    const { version } = JSON.parse(readFileSync(new URL('../package.json', entry), 'utf8')) as {
+      version: string;
+    };
     process.stdout.write(`enokey/${version} ${process.platform}-${process.arch} node-${process.version}\n`);
     return;
   }

@@ -29,8 +29,14 @@ export function resolveDirs(settings: PathSettings): Dirs {
   const { env, cwd } = settings;
   const home = env['HOME'] || homedir();
   const absolute = (dir: string): string => path.resolve(cwd, dir);
-  const cache = settings.cache ?? absolute(env['ENOKEY_CACHE'] || path.join(env['XDG_CACHE_HOME'] || path.join(home, '.cache'), 'enokey'));
-  const state = settings.state ?? absolute(env['ENOKEY_STATE'] || path.join(env['XDG_STATE_HOME'] || path.join(home, '.local', 'state'), 'enokey'));
+  const cache =
+    settings.cache ??
+    absolute(env['ENOKEY_CACHE'] || path.join(env['XDG_CACHE_HOME'] || path.join(home, '.cache'), 'enokey'));
+  const state =
+    settings.state ??
+    absolute(
+      env['ENOKEY_STATE'] || path.join(env['XDG_STATE_HOME'] || path.join(home, '.local', 'state'), 'enokey'),
+    );
   return { cache, state, runtime: runtimeDir(env, cache), shipped: settings.packageRoot };
 }
 

@@ -18,12 +18,15 @@ const MARK = { started: '-', progress: '-', done: '✓', skipped: '·', failed: 
 
 /** Control characters would let a build log or a guest drive the user's terminal. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '').replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
+  return text
+    .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
 }
 
 function percent(event: StepEvent): string {
-  return event.fraction === undefined ? '' : ` ${Math.floor(Math.min(1, Math.max(0, event.fraction)) * 100)}%`;
+  return event.fraction === undefined
+    ? ''
+    : ` ${Math.floor(Math.min(1, Math.max(0, event.fraction)) * 100)}%`;
 }
 
 /**

@@ -45,7 +45,13 @@ export async function step<T>(
     emit({ type: 'step', id, title, state: 'done', detail: doneDetail?.(result) });
     return result;
   } catch (error) {
-    emit({ type: 'step', id, title, state: 'failed', detail: error instanceof Error ? error.message : String(error) });
+    emit({
+      type: 'step',
+      id,
+      title,
+      state: 'failed',
+      detail: error instanceof Error ? error.message : String(error),
+    });
     throw error;
   }
 }

@@ -23,7 +23,17 @@ export function isRetryable(outcome: Outcome): boolean {
 }
 
 /** Reports in the console that mark a cell without ending it. */
-export const MARKS = ['warn', 'lockdep', 'kasan', 'hung-task', 'soft-lockup', 'btrfs', 'fscrypt', 'ext4', 'f2fs'] as const;
+export const MARKS = [
+  'warn',
+  'lockdep',
+  'kasan',
+  'hung-task',
+  'soft-lockup',
+  'btrfs',
+  'fscrypt',
+  'ext4',
+  'f2fs',
+] as const;
 export type Mark = (typeof MARKS)[number];
 
 /** Coordinates of one measurement. `variant` may carry `@N`. */

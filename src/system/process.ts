@@ -105,7 +105,11 @@ function withParentDeathSignal(command: string, args: readonly string[]): [strin
  * `runOrThrow`. Grandchildren do not outlive it: the group is signalled when it ends early.
  * @throws UserError when the program is not installed, InterruptedError when `signal` fired.
  */
-export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
   if (options.signal?.aborted) throw new InterruptedError();
   const began = performance.now();
   const keep = options.keepBytes ?? DEFAULT_KEEP;
@@ -114,7 +118,9 @@ export async function run(command: string, args: readonly string[], options: Run
     cwd: options.cwd,
     env: options.env as Record<string, string>,
     extendEnv: !options.cleanEnv,
-    ...(options.input === undefined ? { stdin: options.inherit ? 'inherit' : 'ignore' } : { input: options.input }),
+    ...(options.input === undefined
+      ? { stdin: options.inherit ? 'inherit' : 'ignore' }
+      : { input: options.input }),
     stdout: options.inherit ? 'inherit' : 'pipe',
     stderr: options.inherit ? 'inherit' : 'pipe',
     buffer: false,
@@ -125,7 +131,7 @@ export async function run(command: string, args: readonly string[], options: Run
   } as const);
 
   const log = options.logFile ? createWriteStream(options.logFile, { flags: 'a' }) : undefined;
-  let logError: unknown;
+  let logError: Error | undefined;
   log?.on('error', (error) => (logError = error));
   const tails = { stdout: new Tail(keep), stderr: new Tail(keep) };
   const splitters = (['stdout', 'stderr'] as const).map((name) => {
@@ -165,7 +171,10 @@ export async function run(command: string, args: readonly string[], options: Run
     if (options.signal?.aborted) throw new InterruptedError();
     const failed = result as unknown as { code?: string };
     // setpriv reports a missing program itself, with exit 127 as a shell does.
-    if (failed.code === 'ENOENT' || (result.exitCode === 127 && /setpriv: failed to execute/.test(tails.stderr.toString()))) {
+    if (
+      failed.code === 'ENOENT' ||
+      (result.exitCode === 127 && /setpriv: failed to execute/.test(tails.stderr.toString()))
+    ) {
       throw new UserError({
         subject: failed.code === 'ENOENT' ? file : command,
         observed: 'not found or not executable',
@@ -194,7 +203,11 @@ export async function run(command: string, args: readonly string[], options: Run
 }
 
 /** Like `run`, but a non-zero exit, a signal or a timeout is an InfraError with the last lines of stderr. */
-export async function runOrThrow(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+export async function runOrThrow(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
   const result = await run(command, args, options);
   if (result.exitCode === 0 && !result.timedOut) return result;
   const how = result.timedOut
