@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+/**
+ * The q-quantile by linear interpolation between order statistics (type 7 of Hyndman and Fan, "Sample quantiles
+ * in statistical packages", The American Statistician 50, 1996; the default of R and NumPy). Undefined for no
+ * values. Does not change `values`.
+ */
+export function quantile(values: readonly number[], q: number): number | undefined {
+  if (!(q >= 0 && q <= 1)) throw new RangeError(`quantile ${q}`);
+  if (values.length === 0) return undefined;
+  const sorted = [...values].sort((x, y) => x - y);
+  const at = (sorted.length - 1) * q;
+  const below = sorted[Math.floor(at)] ?? 0;
+  const above = sorted[Math.ceil(at)] ?? below;
+  return below + (above - below) * (at - Math.floor(at));
+}
+
+export function median(values: readonly number[]): number | undefined {
+  return quantile(values, 0.5);
+}
