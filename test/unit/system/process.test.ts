@@ -82,7 +82,7 @@ describe('run', () => {
 
   it('dies with a parent that was killed outright', async () => {
     const dir = tempDir();
-    const script = path.join(dir, 'parent.ts');
+    const script = path.join(dir, 'parent.mts');
     const pids = path.join(dir, 'pids');
     const module = path.resolve('src/system/process.ts');
     writeFileSync(
