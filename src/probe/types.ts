@@ -10,6 +10,38 @@ export interface Counts {
   readonly wrong: number;
 }
 
+/** System call -> errno name -> count. */
+export type Errnos = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** FS_IOC_REMOVE_ENCRYPTION_KEY as a test saw it. */
+export interface Removal {
+  readonly count: number;
+  /** Removals during which a write was in flight. */
+  readonly overlapped: number;
+  /**
+   * Microseconds in the ioctl. Over several cases: the median is the median of theirs weighted by their counts,
+   * p99 the largest of theirs (an upper bound), max exact.
+   */
+  readonly latencyUs: { readonly median: number; readonly p99: number; readonly max: number };
+  /** `NONE`, `FILES_BUSY`, `OTHER_USERS` -> removals. */
+  readonly statusFlags: Readonly<Record<string, number>>;
+}
+
+/** What one case of a test found. */
+export interface CaseReading {
+  /** `gap=fsync` */
+  readonly name: string;
+  /** `kept`, `lost`, `refused`, `allowed`, `inconclusive`. */
+  readonly verdict: string;
+  readonly reason?: string;
+  readonly counts: Counts & { readonly refused: number; readonly failed: number };
+  readonly errnos: Errnos;
+  readonly removal?: Removal;
+  /** What the remover did when a lost write was acknowledged -> lost writes. */
+  readonly lostByPhase?: Readonly<Record<string, number>>;
+  readonly observations?: Readonly<Record<string, number | boolean | string>>;
+}
+
 /** What a finished test says about itself, before anything is compared with a contract. */
 export interface Reading {
   /** `fail` when an acknowledged write was lost or came back wrong; `inconclusive` without its positive control. */
@@ -19,12 +51,8 @@ export interface Reading {
   /** Case -> verdict: `kept`, `lost`, `refused`, `ENOKEY`, ... */
   readonly cases: Readonly<Record<string, string>>;
   readonly counts?: Counts;
-  /** System call -> errno name -> count. */
-  readonly errnos?: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  readonly removal?: {
-    readonly count: number;
-    readonly overlapped: number;
-    readonly latencyUs: { readonly median: number; readonly p99: number; readonly max: number };
-    readonly statusFlags: Readonly<Record<string, number>>;
-  };
+  readonly errnos?: Errnos;
+  readonly removal?: Removal;
+  /** The cases in full, where the test has them. */
+  readonly perCase?: readonly CaseReading[];
 }
