@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The single-threaded half of generic/595, with something in the gap: without it, a page dirtied
+ * after the removal waits in the cache for the key to come back, and the loss does not show.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "fail.h"
+#include "probe.h"
+
+static void do_gap(struct probe *p, struct case_result *c, enum gap gap, int fd)
+{
+	enum syscall_name sc = SC_SYNC;
+	int r = 0;
+
+	shared_phase(p->shared, "gap");
+	switch (gap) {
+	case GAP_FSYNC:
+		sc = SC_FSYNC;
+		r = fsync(fd);
+		break;
+	case GAP_SYNC:
+		sync();
+		break;
+	case GAP_SYNCFS:
+		sc = SC_SYNCFS;
+		r = syncfs(p->vol.root_fd);
+		break;
+	default:
+		break;
+	}
+	if (r)
+		errmap_add(&c->errs, sc, errno);
+	case_observe(c, "gap_errors", r != 0);
+}
+
+static void cycle(struct probe *p, struct case_result *c, enum gap gap, struct expectation *e)
+{
+	int fd, err;
+
+	snprintf(e->name, sizeof(e->name), "%s.%u", gap_names[gap], e->cycle);
+	e->phase = PHASE_ABSENT;
+	fd = probe_open(p, c, e->name, O_CREAT | O_EXCL | O_WRONLY);
+	if (fd < 0)
+		fail(e->name, "open", errno, "a file that can be created while the key is there",
+		     "look at dmesg");
+	probe_remove_key(p, c);
+
+	shared_phase(p->shared, "write");
+	err = probe_write_block(p, &c->errs, fd, 0, 0, e->seq);
+	do_gap(p, c, gap, fd);
+	shared_phase(p->shared, "close");
+	if (close(fd)) {
+		errmap_add(&c->errs, SC_CLOSE, errno);
+		if (!err)
+			err = errno;
+	}
+	e->acknowledged = !err;
+	probe_outcome(p, c, probe_write_outcome(err));
+	/* Dentries pin the inode of the file: generic/595 drops them to let it be evicted. */
+	probe_drop_caches(p, c, "2");
+	probe_add_key(p, c);
+
+	shared_phase(p->shared, "read");
+	fd = probe_open(p, c, e->name, O_RDONLY);
+	if (fd >= 0) {
+		enum found f = probe_read_block(p, &c->errs, fd, 0, 0, e->seq, NULL);
+
+		case_observe(c, "visible_after_add", f == FOUND_INTACT);
+		close(fd);
+	}
+}
+
+void probe_open_fd(struct probe *p)
+{
+	struct expectation *e = calloc(p->o->cycles, sizeof(*e));
+	char name[32];
+
+	if (!e)
+		fail("memory", "calloc", ENOMEM, "room for the log of the cycles", "free some memory");
+	for (unsigned int g = 0; g < p->o->gap_count; g++) {
+		enum gap gap = p->o->gaps[g];
+		struct case_result *c;
+		uint64_t t = clock_ns();
+
+		snprintf(name, sizeof(name), "gap=%s", gap_names[gap]);
+		c = probe_case(p, name);
+		case_observe(c, "visible_after_add", 0);
+		for (uint32_t i = 0; i < p->o->cycles; i++) {
+			e[i] = (struct expectation){ .cycle = i, .seq = (uint64_t)g << 32 | i };
+			cycle(p, c, gap, &e[i]);
+			c->cycles++;
+		}
+		c->run_ns = clock_ns() - t;
+
+		t = clock_ns();
+		probe_remount(p);
+		for (uint32_t i = 0; i < p->o->cycles; i++)
+			probe_verify(p, c, &e[i]);
+		p->verify_ns += clock_ns() - t;
+		probe_common_controls(p, c);
+		case_decide(c, true, VERDICT_KEPT);
+	}
+	free(e);
+}
