@@ -3,9 +3,18 @@ import type { Outcome } from '../core/outcome.js';
 
 /** One source of patches, resolved to absolute paths. Applied in the order given. */
 export type SeriesSource =
-  | { readonly kind: 'folder'; readonly path: string; /** Only the first N patches (`VARIANT@N`). */ readonly first?: number }
+  | {
+      readonly kind: 'folder';
+      readonly path: string;
+      /** Only the first N patches (`VARIANT@N`). */ readonly first?: number;
+    }
   | { readonly kind: 'mbox'; readonly path: string; readonly first?: number }
-  | { readonly kind: 'commits'; readonly tree: string; /** `A..B` */ readonly range: string; readonly first?: number };
+  | {
+      readonly kind: 'commits';
+      readonly tree: string;
+      /** `A..B` */ readonly range: string;
+      readonly first?: number;
+    };
 
 /** What a variant promises for one test: the outcome, and the verdict of each of its cases. A list means "any of". */
 export interface Expectation {
@@ -61,6 +70,17 @@ export interface Settings {
   readonly fstests?: string;
   readonly iterations?: number;
   readonly filesystems?: readonly string[];
+  readonly tests?: readonly string[];
+  readonly profile?: 'default' | 'debug';
+  /** Cells to leave out: a key that is not there matches everything. */
+  readonly exclude: readonly {
+    readonly variant?: string;
+    readonly filesystem?: string;
+    readonly test?: string;
+    readonly reason?: string;
+  }[];
+  /** All bases, the user's own included. */
+  readonly bases: readonly Base[];
   /** `probe/NAME` -> extra arguments. */
   readonly probeArgs: Readonly<Record<string, readonly string[]>>;
   /** Names of all variants, the user's own included, in the order in which they are written. */

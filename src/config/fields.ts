@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { z } from 'zod';
+
+import { OUTCOMES, type Outcome } from '../core/outcome.js';
+import { didYouMean } from './suggest.js';
+
+/** File systems that enokey can make, mount and test. */
+export const FILESYSTEMS = ['btrfs', 'ext4', 'f2fs'] as const;
+
+/** Verdicts of a probe's case, see vm/probe/README.md; an errno name is accepted as well. */
+export const VERDICTS = ['kept', 'lost', 'refused', 'allowed', 'inconclusive'] as const;
+
+function kind(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  return `${typeof value} ${JSON.stringify(value)}`;
+}
+
+/** A mapping with exactly these keys; another one is an error that guesses which was meant. */
+export function mapping<S extends z.ZodRawShape>(shape: S) {
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code === 'unrecognized_keys') {
+        return (issue as unknown as { keys: string[] }).keys
+          .map((key) => `unknown key "${key}"${didYouMean(key, Object.keys(shape))}`)
+          .join(', ');
+      }
+      return `a mapping is wanted, not ${kind(issue.input)}`;
+    },
+  });
+}
+
+/** A non-empty string. Numbers are refused: `7.10` is 7.1 in YAML unless it is quoted. */
+export const text = z
+  .string({
+    error: (issue) =>
+      issue.input === undefined
+        ? 'is missing'
+        : typeof issue.input === 'number'
+          ? `a string is wanted: write "${issue.input}" in quotes`
+          : `a string is wanted, not ${kind(issue.input)}`,
+  })
+  .min(1, 'is empty');
+
+export const flag = z.boolean({ error: (issue) => `true or false is wanted, not ${kind(issue.input)}` });
+
+export const count = z
+  .number({ error: (issue) => `a number is wanted, not ${kind(issue.input)}` })
+  .refine((value) => Number.isSafeInteger(value) && value >= 1, {
+    error: (issue) => `a whole number of at least 1 is wanted, not ${String(issue.input)}`,
+  });
+
+export function list<T extends z.ZodType>(item: T) {
+  return z.array(item, { error: (issue) => `a list is wanted, not ${kind(issue.input)}` });
+}
+
+/** A mapping from names that match `pattern` to values. */
+export function table<T extends z.ZodType>(pattern: RegExp, name: string, value: T) {
+  const key = z.string().regex(pattern);
+  return z.record(key, value, {
+    error: (issue) =>
+      issue.code === 'invalid_key' ? `is not ${name}` : `a mapping is wanted, not ${kind(issue.input)}`,
+  });
+}
+
+function unknownWord(word: unknown, known: readonly string[]): string {
+  return typeof word === 'string'
+    ? `unknown word "${word}"${didYouMean(word, known)}, known are ${known.join(', ')}`
+    : `a string is wanted, not ${kind(word)}`;
+}
+
+export const filesystem = z.enum(FILESYSTEMS, { error: (issue) => unknownWord(issue.input, FILESYSTEMS) });
+
+/** One word of `known` or a list of them; always a list afterwards. */
+function words<T extends string>(known: readonly T[], accepts: (word: string) => boolean = () => false) {
+  return z.unknown().transform((value, context): readonly T[] => {
+    const all: unknown[] = Array.isArray(value) ? value : [value];
+    if (all.length === 0) context.addIssue({ code: 'custom', message: 'an empty list says nothing' });
+    for (const word of all) {
+      if (typeof word === 'string' && ((known as readonly string[]).includes(word) || accepts(word))) continue;
+      context.addIssue({ code: 'custom', message: unknownWord(word, known) });
+    }
+    return all as T[];
+  });
+}
+
+export const outcomes = words<Outcome>(OUTCOMES);
+export const verdicts = words<string>(VERDICTS, (word) => /^E[A-Z0-9]+$/.test(word));
+
+/** Safe as a file name, a branch name and a part of `uname -r`; no `@`, which `VARIANT@N` needs. */
+export const VARIANT_NAME = /^[a-z0-9](?:[a-z0-9_-]|\.(?!\.|lock$|$))*$/;
+export const TEST_NAME =
+  /^(?:probe\/[a-z][a-z0-9-]*|(?:generic|shared|btrfs|ext4|f2fs|overlay)\/[0-9]{3,4}(?: \[[a-z0-9._-]+\]| \(port\))?)$/;
