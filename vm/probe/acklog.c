@@ -10,7 +10,7 @@
 
 #define CHUNK_BYTES ((size_t)ACKLOG_CHUNK * sizeof(uint32_t))
 
-int acklog_open(struct acklog *l, const char *dir, uint32_t writer)
+int acklog_open(struct acklog *l, const char *dir, uint32_t writer, bool keep)
 {
 	int n;
 
@@ -19,7 +19,9 @@ int acklog_open(struct acklog *l, const char *dir, uint32_t writer)
 	if (n < 0 || (size_t)n >= sizeof(l->path))
 		return ENAMETOOLONG;
 	l->fd = open(l->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return l->fd < 0 ? errno : 0;
+	if (l->fd < 0)
+		return errno;
+	return keep || !unlink(l->path) ? 0 : errno;
 }
 
 static int grow(struct acklog *l, uint64_t i)
@@ -62,16 +64,13 @@ uint32_t acklog_get(const struct acklog *l, uint64_t n)
 	return i < ACKLOG_CHUNKS && l->chunk[i] ? l->chunk[i][n % ACKLOG_CHUNK] : 0;
 }
 
-void acklog_close(struct acklog *l, int keep)
+void acklog_close(struct acklog *l)
 {
 	for (unsigned int i = 0; i < ACKLOG_CHUNKS; i++)
 		if (l->chunk[i])
 			munmap(l->chunk[i], CHUNK_BYTES);
-	if (l->fd >= 0) {
+	if (l->fd >= 0)
 		close(l->fd);
-		if (!keep)
-			unlink(l->path);
-	}
 	memset(l->chunk, 0, sizeof(l->chunk));
 	l->fd = -1;
 }

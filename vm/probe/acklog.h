@@ -6,6 +6,7 @@
 #ifndef ACKLOG_H
 #define ACKLOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ACKLOG_CHUNK (1u << 18)		/* tags a chunk: 1 MiB */
@@ -17,12 +18,15 @@ struct acklog {
 	uint32_t *chunk[ACKLOG_CHUNKS];
 };
 
-/* Makes @dir/enokey-ack.PID.@writer. 0 or an errno. */
-int acklog_open(struct acklog *l, const char *dir, uint32_t writer);
+/*
+ * Makes @dir/enokey-ack.PID.@writer. Without @keep the name is gone at once, so that no way to end
+ * leaves the file behind. 0 or an errno.
+ */
+int acklog_open(struct acklog *l, const char *dir, uint32_t writer, bool keep);
 /* @tag is not 0. ENOSPC when the log's file system is full: nothing is acknowledged unlogged. */
 int acklog_set(struct acklog *l, uint64_t n, uint32_t tag);
 /* 0 if write @n was not acknowledged. */
 uint32_t acklog_get(const struct acklog *l, uint64_t n);
-void acklog_close(struct acklog *l, int keep);
+void acklog_close(struct acklog *l);
 
 #endif

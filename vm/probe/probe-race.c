@@ -34,7 +34,7 @@ static void make_writers(struct race *r)
 		w->buf = malloc(o->record_size);
 		if (!w->buf)
 			fail("memory", "malloc", ENOMEM, "a record", "free some memory");
-		err = acklog_open(&w->log, o->ack_dir, i);
+		err = acklog_open(&w->log, o->ack_dir, i, o->keep_logs);
 		if (err)
 			fail(o->ack_dir, "acknowledgement log", err, "a directory to write in",
 			     "check --ack-dir");
@@ -201,7 +201,7 @@ static void race(struct probe *p, bool held)
 			     (unsigned long long)c->refused, (unsigned long long)c->attempts);
 	case_decide(c, false, VERDICT_KEPT);
 	for (uint32_t i = 0; i < writers; i++) {
-		acklog_close(&r.writers[i].log, p->o->keep_logs);
+		acklog_close(&r.writers[i].log);
 		free(r.writers[i].buf);
 	}
 	free(r.writers);

@@ -229,15 +229,17 @@ static void test_acklog(const char *dir)
 {
 	static struct acklog l;
 
-	CHECK(!acklog_open(&l, dir, 9));
+	CHECK(!acklog_open(&l, dir, 9, true) && !access(l.path, F_OK));
+	acklog_close(&l);
+	CHECK(!access(l.path, F_OK) && !unlink(l.path));
+	CHECK(!acklog_open(&l, dir, 9, false) && access(l.path, F_OK) == -1);
 	CHECK(acklog_get(&l, 0) == 0 && acklog_get(&l, 1ULL << 40) == 0);
 	CHECK(!acklog_set(&l, 0, 5) && !acklog_set(&l, ACKLOG_CHUNK - 1, 6));
 	CHECK(!acklog_set(&l, 3 * ACKLOG_CHUNK + 7, 7));
 	CHECK(acklog_get(&l, 0) == 5 && acklog_get(&l, ACKLOG_CHUNK - 1) == 6);
 	CHECK(acklog_get(&l, 3 * ACKLOG_CHUNK + 7) == 7 && acklog_get(&l, ACKLOG_CHUNK) == 0);
 	CHECK(acklog_set(&l, (uint64_t)ACKLOG_CHUNK * ACKLOG_CHUNKS, 1) == EFBIG);
-	acklog_close(&l, 0);
-	CHECK(access(l.path, F_OK) == -1);
+	acklog_close(&l);
 }
 
 /* A file of @n records of @size, in which @edit has spoilt something. */
