@@ -12,7 +12,17 @@ export const GUEST_ACKS = '/run/enokey/acks';
 export const SCRATCH_DISK = { name: 'scratch', sizeBytes: 2 * 1024 ** 3 } as const;
 
 /** What the runner decides by itself; a user's argument must not contradict it. */
-const OURS = ['--mount', '--device', '--fstype', '--mount-options', '--ack-dir', '--seed', '--deadline', '--progress', '--help'];
+const OURS = [
+  '--mount',
+  '--device',
+  '--fstype',
+  '--mount-options',
+  '--ack-dir',
+  '--seed',
+  '--deadline',
+  '--progress',
+  '--help',
+];
 
 /** Options that say when a race ends: the probe takes at most one of them. */
 const BOUNDS = ['--cycles', '--attempts', '--acks', '--seconds'];
@@ -26,11 +36,16 @@ function optionNames(args: readonly string[]): string[] {
  * takes the place of ours.
  * @throws UserError for an argument that the runner sets itself.
  */
-export function planArguments(test: string, effort: Effort, extra: readonly string[] = []): readonly string[] {
+export function planArguments(
+  test: string,
+  effort: Effort,
+  extra: readonly string[] = [],
+): readonly string[] {
   const defaults = probeOf(test).args[effort];
   const named = optionNames(extra);
   const ours = named.find((name) => OURS.includes(name));
-  if (ours) throw new UserError({ subject: `arguments of ${test}`, observed: `${ours} is set by enokey itself` });
+  if (ours)
+    throw new UserError({ subject: `arguments of ${test}`, observed: `${ours} is set by enokey itself` });
   return named.some((name) => BOUNDS.includes(name)) ? [...extra] : [...defaults, ...extra];
 }
 

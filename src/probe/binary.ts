@@ -32,7 +32,11 @@ async function sourcesOf(dir: string): Promise<readonly string[]> {
 
 async function keyOf(dir: string, names: readonly string[], compiler: string): Promise<string> {
   const hash = createHash('sha256').update(`recipe ${RECIPE}\0${compiler}\0`);
-  for (const name of names) hash.update(`${name}\0`).update(await readFile(path.join(dir, name))).update('\0');
+  for (const name of names)
+    hash
+      .update(`${name}\0`)
+      .update(await readFile(path.join(dir, name)))
+      .update('\0');
   return hash.digest('hex');
 }
 
@@ -52,7 +56,10 @@ export async function ensureProbeBinary(context: Context): Promise<ProbeBinary> 
   const sources = path.join(context.dirs.shipped, 'vm', 'probe');
   const names = await sourcesOf(sources).catch((): readonly string[] => []);
   if (!names.includes('Makefile')) {
-    throw new BugError({ subject: sources, observed: 'the sources of the probes are not shipped with this copy of enokey' });
+    throw new BugError({
+      subject: sources,
+      observed: 'the sources of the probes are not shipped with this copy of enokey',
+    });
   }
   const compiler = 'cc';
   const version = await runOrThrow(compiler, ['--version'], { signal: context.signal });
@@ -64,7 +71,9 @@ export async function ensureProbeBinary(context: Context): Promise<ProbeBinary> 
   return withLock(path.join(store, 'lock'), 'compiles the probes', context.signal, async () => {
     if (await isThere(binary.file)) return binary;
     await step(context.emit, 'probe.build', 'Compile the probes', () =>
-      makeDirectoryAtomic(dir, (temporary) => compile(context, { sources, names, compiler, temporary, store })),
+      makeDirectoryAtomic(dir, (temporary) =>
+        compile(context, { sources, names, compiler, temporary, store }),
+      ),
     );
     return binary;
   });

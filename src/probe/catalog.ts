@@ -126,5 +126,9 @@ export function isProbe(test: string): boolean {
 export function probeOf(test: string): ProbeDefinition {
   const found = PROBES.find((probe) => PREFIX + probe.name === test);
   if (found) return found;
-  throw new UserError({ subject: `test ${test}`, observed: 'unknown', expected: `one of ${PROBE_TESTS.join(', ')}` });
+  throw new UserError({
+    subject: `test ${test}`,
+    observed: 'unknown',
+    expected: `one of ${PROBE_TESTS.join(', ')}`,
+  });
 }

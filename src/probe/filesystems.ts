@@ -24,12 +24,21 @@ const FILESYSTEMS: readonly FilesystemDefinition[] = [
     name: 'ext4',
     // Without lazy initialisation no kernel thread writes to the disk while a test runs.
     mkfs: (device) => [
-      'mkfs.ext4', '-q', '-F', '-O', 'encrypt', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard', device,
+      'mkfs.ext4',
+      '-q',
+      '-F',
+      '-O',
+      'encrypt',
+      '-E',
+      'lazy_itable_init=0,lazy_journal_init=0,nodiscard',
+      device,
     ],
     fsck: (device) => ['e2fsck', '-f', '-n', device],
     // e2fsck(8): 4 errors left uncorrected, which is what -n leaves; 8 and more: could not check.
     fsckFinding: (exitCode, output) =>
-      exitCode === 0 ? undefined : `e2fsck: exit ${exitCode}: ${firstMatch(output, /\?\s+no|error|corrupt|wrong/i) ?? 'see fsck.txt'}`,
+      exitCode === 0
+        ? undefined
+        : `e2fsck: exit ${exitCode}: ${firstMatch(output, /\?\s+no|error|corrupt|wrong/i) ?? 'see fsck.txt'}`,
   },
   {
     name: 'f2fs',
@@ -47,7 +56,9 @@ const FILESYSTEMS: readonly FilesystemDefinition[] = [
     mkfs: (device) => ['mkfs.btrfs', '-q', '-f', '-K', device],
     fsck: (device) => ['btrfs', 'check', '--readonly', device],
     fsckFinding: (exitCode, output) =>
-      exitCode === 0 ? undefined : `btrfs check: exit ${exitCode}: ${firstMatch(output, /error/i) ?? 'see fsck.txt'}`,
+      exitCode === 0
+        ? undefined
+        : `btrfs check: exit ${exitCode}: ${firstMatch(output, /error/i) ?? 'see fsck.txt'}`,
   },
 ];
 

@@ -53,7 +53,10 @@ export function parseProbeOutput(output: string, asked: Asked): Parsed {
 
 function parse(output: string, asked: Asked): Parsed {
   check(output.length > 0, () => 'the probe printed nothing');
-  check(output.length <= OUTPUT_LIMIT, () => `the probe printed ${output.length} bytes, more than ${OUTPUT_LIMIT}`);
+  check(
+    output.length <= OUTPUT_LIMIT,
+    () => `the probe printed ${output.length} bytes, more than ${OUTPUT_LIMIT}`,
+  );
   check(output.endsWith('\n'), () => 'the last line is cut off');
   const lines = output.slice(0, -1).split('\n');
   const last = lines.length - 1;
@@ -105,12 +108,17 @@ function json(line: string, where: string): Record<string, unknown> {
   } catch {
     throw new Garbage(`${where} is not JSON: ${JSON.stringify(line.slice(0, 60))}`);
   }
-  check(typeof value === 'object' && value !== null && !Array.isArray(value), () => `${where} is not an object`);
+  check(
+    typeof value === 'object' && value !== null && !Array.isArray(value),
+    () => `${where} is not an object`,
+  );
   return value as Record<string, unknown>;
 }
 
 interface Schema<T> {
-  safeParse(value: unknown):
+  safeParse(
+    value: unknown,
+  ):
     | { success: true; data: T }
     | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
 }
@@ -119,7 +127,9 @@ function shape<T>(schema: Schema<T>, value: unknown, where: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new Garbage(`${where}: ${issue?.path.map(String).join('.').slice(0, 80)}: ${issue?.message.slice(0, 120)}`);
+  throw new Garbage(
+    `${where}: ${issue?.path.map(String).join('.').slice(0, 80)}: ${issue?.message.slice(0, 120)}`,
+  );
 }
 
 function answers(line: { readonly probe: string }, asked: Asked, where: string): void {
@@ -146,7 +156,10 @@ function consistent(result: ProbeResult, asked: Asked): void {
   for (const one of result.cases) consistentCase(one, asked);
   for (const key of SUMMED) {
     const sum = result.cases.reduce((total, one) => total + one[key], 0);
-    check(sum === result.totals[key], () => `totals.${key} is ${result.totals[key]}, the cases sum to ${sum}`);
+    check(
+      sum === result.totals[key],
+      () => `totals.${key} is ${result.totals[key]}, the cases sum to ${sum}`,
+    );
   }
   const gravest = GRAVITY.find((verdict) => result.cases.some((one) => one.verdict === verdict));
   check(gravest === result.verdict, () => `verdict ${result.verdict}, but the gravest case is ${gravest}`);
@@ -154,14 +167,23 @@ function consistent(result: ProbeResult, asked: Asked): void {
 
 function consistentCase(one: ProbeCase, asked: Asked): void {
   const { name, verdict } = one;
-  check(one.attempts === one.acknowledged + one.refused + one.failed, () => `${name}: attempts do not add up`);
+  check(
+    one.attempts === one.acknowledged + one.refused + one.failed,
+    () => `${name}: attempts do not add up`,
+  );
   // Reads and opens are not what is lost there, but no more can be lost than was tried.
   const most = asked.unit === 'write' || asked.unit === 'store' ? one.acknowledged : one.attempts;
   check(one.lost <= most, () => `${name}: ${one.lost} lost of ${most} acknowledged`);
   const gone = one.lost + one.wrong > 0;
-  check(gone === (verdict === 'lost'), () => `${name}: ${verdict} with ${one.lost} lost and ${one.wrong} wrong`);
+  check(
+    gone === (verdict === 'lost'),
+    () => `${name}: ${verdict} with ${one.lost} lost and ${one.wrong} wrong`,
+  );
   check(one.removal.overlapped <= one.removal.count, () => `${name}: more overlapped removals than removals`);
-  check(one.removal.refused_seen <= one.removal.count, () => `${name}: more refusals after removals than removals`);
+  check(
+    one.removal.refused_seen <= one.removal.count,
+    () => `${name}: more refusals after removals than removals`,
+  );
   if (verdict === 'lost' || verdict === 'inconclusive') return;
   check(one.positive_controls.length > 0, () => `${name}: ${verdict} without a positive control`);
   const absent = one.positive_controls.find((control) => !control.happened);
@@ -171,7 +193,9 @@ function consistentCase(one: ProbeCase, asked: Asked): void {
 }
 
 /** A progress line as it streams by, or undefined for any other line. For display only. */
-export function parseProgress(line: string): { acknowledged: number; removals: number; phase: string } | undefined {
+export function parseProgress(
+  line: string,
+): { acknowledged: number; removals: number; phase: string } | undefined {
   if (line.length > 4096 || !line.includes('"progress"')) return undefined;
   try {
     const parsed = progressLine.safeParse(JSON.parse(line));

@@ -7,7 +7,10 @@ import type { CaseReading, Reading, Removal } from './types.js';
 /** Strips what could drive a terminal and bounds the length: the guest wrote it. */
 function clean(text: string | null, limit = 200): string {
   // eslint-disable-next-line no-control-regex
-  return (text ?? '').replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim().slice(0, limit);
+  return (text ?? '')
+    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
+    .trim()
+    .slice(0, limit);
 }
 
 /** Errors of the first ioctls that say "this kernel or file system has no encryption", not "something broke". */

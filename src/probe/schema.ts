@@ -11,10 +11,14 @@ const sentence = z.string().max(1024);
 const word = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9=_.:+-]{0,63}$/);
 
 function tally(limit: number) {
-  return z.record(word, count).refine((value) => Object.keys(value).length <= limit, `more than ${limit} keys`);
+  return z
+    .record(word, count)
+    .refine((value) => Object.keys(value).length <= limit, `more than ${limit} keys`);
 }
 
-const errnos = z.record(word, tally(160)).refine((value) => Object.keys(value).length <= 64, 'more than 64 calls');
+const errnos = z
+  .record(word, tally(160))
+  .refine((value) => Object.keys(value).length <= 64, 'more than 64 calls');
 
 const totals = z.looseObject({
   attempts: count,

@@ -14,6 +14,12 @@ export interface CellContext {
   /** Deadlines are multiplied by this (see Accelerator). */
   readonly timeScale: number;
   readonly signal: AbortSignal;
+  /** Seed of the run; see `cellSeed` for that of the cell. */
+  readonly runSeed: number;
+  /** Arguments that the plan gives to this test. */
+  readonly args: readonly string[];
+  /** One short line: how far the test is. */
+  readonly progress: (detail: string) => void;
 }
 
 /** How a cell ended, as the driver of its test reads it. */

@@ -13,7 +13,9 @@ export interface CellResult extends CellKey {
   readonly detail?: string;
   readonly reading?: Reading;
   readonly marks: readonly Mark[];
-  /** 1 for the first; more only after `boot-error` or `infra`. */
+  /** How the tries before this one ended; only `boot-error` and `infra`. */
+  readonly earlier?: readonly { readonly outcome: Outcome; readonly detail: string }[];
+  /** 0 when the cell was given up without a try (a kernel that never booted); 1 for the first; more only after `boot-error` or `infra`. */
   readonly tries: number;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
@@ -42,8 +44,15 @@ export interface Environment {
   readonly image: { readonly key: string; readonly packages: Readonly<Record<string, string>> };
   readonly qemu: string;
   readonly accelerator: { readonly name: string; readonly reason: string };
-  readonly host: { readonly cpu: string; readonly cpus: number; readonly memoryMiB: number; readonly kernel: string };
+  readonly host: {
+    readonly cpu: string;
+    readonly cpus: number;
+    readonly memoryMiB: number;
+    readonly kernel: string;
+  };
   readonly guest: { readonly cpus: number; readonly memoryMiB: number };
+  /** Key of the probe program: the same key is the same sources and compiler. */
+  readonly probes?: string;
   readonly fstests?: { readonly commit: string; readonly timeFactor: number };
 }
 
@@ -58,7 +67,16 @@ export interface RunPlan {
   readonly filesystems: readonly string[];
   readonly tests: readonly string[];
   readonly profile: string;
-  /** Extra arguments for probes, e.g. `{ "probe/race-append": ["--writers", "4"] }`. */
+  /** The user's kernel tree, absolute; absent: the imported one. */
+  readonly tree?: string;
+  /** What was asked for; what it came to is in the environment. */
+  readonly accelerator: 'auto' | 'kvm' | 'tcg';
+  readonly guest: { readonly cpus: number; readonly memoryMiB: number };
+  /** How many guests may be alive at once. One of them works, the others wait. */
+  readonly liveGuests: number;
+  /** A boot for every cell. */
+  readonly freshGuest: boolean;
+  /** All arguments that a probe gets from the plan, e.g. `{ "probe/race-append": ["--acks", "100000"] }`. */
   readonly probeArgs: Readonly<Record<string, readonly string[]>>;
   /** In the seeded order in which they run. */
   readonly cells: readonly CellKey[];
@@ -72,4 +90,17 @@ export interface RunRecord {
   readonly environment?: Environment;
   readonly results: readonly CellResult[];
   readonly complete: boolean;
+}
+
+/** Where the time of one session (a start or a resume of a run) went; ms. */
+export interface SessionTiming {
+  readonly startedAt: string;
+  readonly totalMs: number;
+  /** `kernel`, `image`, `accelerator`, `probes`, `boot`, `test`, `stop`, ... Phases may overlap. */
+  readonly phases: Readonly<Record<string, number>>;
+  /** Booting, working in and stopping guests. */
+  readonly insideGuestsMs: number;
+  readonly outsideGuestsMs: number;
+  readonly cells: number;
+  readonly boots: number;
 }

@@ -22,7 +22,15 @@ export const ALPHA = 0.05;
 /** Compares how often something happens in two groups. */
 export function compareGroups(first: Group, second: Group): Comparison {
   if (first.trials === 0 || second.trials === 0) return { p: 1, verdict: 'no data' };
-  const p = fisherExact(first.events, first.trials - first.events, second.events, second.trials - second.events);
+  const p = fisherExact(
+    first.events,
+    first.trials - first.events,
+    second.events,
+    second.trials - second.events,
+  );
   if (p >= ALPHA) return { p, verdict: 'not distinguishable at this N' };
-  return { p, verdict: first.events / first.trials > second.events / second.trials ? 'more often' : 'less often' };
+  return {
+    p,
+    verdict: first.events / first.trials > second.events / second.trials ? 'more often' : 'less often',
+  };
 }

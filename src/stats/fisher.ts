@@ -9,7 +9,8 @@ function logFactorial(n: number): number {
   if (n > TABLE_LIMIT) {
     return n * Math.log(n) - n + 0.5 * Math.log(2 * Math.PI * n) + 1 / (12 * n) - 1 / (360 * n ** 3);
   }
-  for (let i = logFactorials.length; i <= n; i++) logFactorials.push((logFactorials[i - 1] ?? 0) + Math.log(i));
+  for (let i = logFactorials.length; i <= n; i++)
+    logFactorials.push((logFactorials[i - 1] ?? 0) + Math.log(i));
   return logFactorials[n] ?? 0;
 }
 
@@ -35,7 +36,8 @@ export function fisherExact(a: number, b: number, c: number, d: number): number 
   const second = c + d;
   const events = a + c;
   const denominator = logChoose(first + second, events);
-  const logProbability = (x: number): number => logChoose(first, x) + logChoose(second, events - x) - denominator;
+  const logProbability = (x: number): number =>
+    logChoose(first, x) + logChoose(second, events - x) - denominator;
   const observed = logProbability(a);
   // Tables that are as likely as the one seen must count in spite of rounding (R uses the same 1e-7).
   const limit = observed + 1e-7;

@@ -14,7 +14,8 @@ export const Z95 = 1.959963984540054;
 
 function requireCounts(successes: number, trials: number): void {
   if (!Number.isFinite(trials) || trials <= 0) throw new RangeError(`a proportion of ${trials} trials`);
-  if (!(successes >= 0 && successes <= trials)) throw new RangeError(`${successes} successes in ${trials} trials`);
+  if (!(successes >= 0 && successes <= trials))
+    throw new RangeError(`${successes} successes in ${trials} trials`);
 }
 
 /**
@@ -54,14 +55,17 @@ export interface ClusteredProportion extends Proportion {
 
 /** 97.5% points of Student's t for 1..30 degrees of freedom (any statistical table). */
 const T975 = [
-  12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12,
-  2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045, 2.042,
+  12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131,
+  2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045, 2.042,
 ] as const;
 
 /** 97.5% point of Student's t; beyond the table by the Cornish-Fisher expansion, error below 1e-4. */
 export function t975(degrees: number): number {
   if (!Number.isInteger(degrees) || degrees < 1) throw new RangeError(`${degrees} degrees of freedom`);
-  return T975[degrees - 1] ?? Z95 + (Z95 ** 3 + Z95) / (4 * degrees) + (5 * Z95 ** 5 + 16 * Z95 ** 3 + 3 * Z95) / (96 * degrees ** 2);
+  return (
+    T975[degrees - 1] ??
+    Z95 + (Z95 ** 3 + Z95) / (4 * degrees) + (5 * Z95 ** 5 + 16 * Z95 ** 3 + 3 * Z95) / (96 * degrees ** 2)
+  );
 }
 
 /**

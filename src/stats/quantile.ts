@@ -20,9 +20,12 @@ export function median(values: readonly number[]): number | undefined {
 }
 
 /** The value at which half of the weight is reached (no interpolation). Undefined without weight. */
-export function weightedMedian(values: readonly { readonly value: number; readonly weight: number }[]): number | undefined {
+export function weightedMedian(
+  values: readonly { readonly value: number; readonly weight: number }[],
+): number | undefined {
   const total = values.reduce((sum, one) => sum + one.weight, 0);
   if (total <= 0) return undefined;
   let seen = 0;
-  return [...values].sort((x, y) => x.value - y.value).find((one) => (seen += one.weight) * 2 >= total)?.value;
+  return [...values].sort((x, y) => x.value - y.value).find((one) => (seen += one.weight) * 2 >= total)
+    ?.value;
 }

@@ -13,7 +13,9 @@ export function addTallies(tallies: readonly Tally[]): Record<string, number> {
 }
 
 /** Adds counts by two names, e.g. system call and errno. */
-export function addNested(all: readonly Readonly<Record<string, Tally>>[]): Record<string, Record<string, number>> {
+export function addNested(
+  all: readonly Readonly<Record<string, Tally>>[],
+): Record<string, Record<string, number>> {
   const sum: Record<string, Record<string, number>> = {};
   for (const nested of all) {
     for (const [outer, tally] of Object.entries(nested)) sum[outer] = addTallies([sum[outer] ?? {}, tally]);

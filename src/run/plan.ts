@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import type { CellKey } from '../core/outcome.js';
+import { randomStream, shuffle } from './seeds.js';
+import type { RunPlan } from './types.js';
+
+/** What a variant takes part in. */
+export interface PlannedVariant {
+  readonly name: string;
+  readonly filesystems: readonly string[];
+}
+
+export interface PlanRequest {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly seed: number;
+  readonly iterations: number;
+  readonly variants: readonly PlannedVariant[];
+  readonly tests: readonly string[];
+  readonly profile: string;
+  readonly tree?: string;
+  readonly accelerator: RunPlan['accelerator'];
+  readonly guest: RunPlan['guest'];
+  readonly liveGuests: number;
+  readonly freshGuest: boolean;
+  readonly probeArgs: RunPlan['probeArgs'];
+  readonly command: string;
+}
+
+/**
+ * The order of the cells. Iterations are the outer loop, so that a run that is cut short has about as many of
+ * each; within one, file systems and tests come in a shuffled order and the variants of each follow each other
+ * at once, in a shuffled order of their own: whatever drifts on the host (load, temperature, page cache) meets
+ * all variants alike. Where more variants are asked for than guests may live, that would boot a guest for
+ * nearly every cell, so then a variant runs all its cells of one iteration in a row.
+ */
+export function orderCells(
+  request: Pick<PlanRequest, 'seed' | 'iterations' | 'variants' | 'tests' | 'liveGuests' | 'freshGuest'>,
+): CellKey[] {
+  const random = randomStream(request.seed, 'order');
+  const all = request.variants.flatMap((variant) =>
+    variant.filesystems.flatMap((filesystem) =>
+      request.tests.map((test) => ({ variant: variant.name, filesystem, test })),
+    ),
+  );
+  const byVariant = !request.freshGuest && request.variants.length > request.liveGuests;
+  const groupOf = (cell: (typeof all)[number]): string =>
+    byVariant ? cell.variant : `${cell.filesystem}\0${cell.test}`;
+  const cells: CellKey[] = [];
+  for (let iteration = 0; iteration < request.iterations; iteration++) {
+    const groups = new Map<string, typeof all>();
+    for (const cell of all) groups.set(groupOf(cell), [...(groups.get(groupOf(cell)) ?? []), cell]);
+    for (const name of shuffle([...groups.keys()], random)) {
+      for (const cell of shuffle(groups.get(name) ?? [], random)) cells.push({ ...cell, iteration });
+    }
+  }
+  return cells;
+}
+
+export function makePlan(request: PlanRequest): RunPlan {
+  const filesystems = [...new Set(request.variants.flatMap((variant) => variant.filesystems))];
+  return {
+    version: 1,
+    id: request.id,
+    createdAt: request.createdAt.toISOString(),
+    seed: request.seed,
+    iterations: request.iterations,
+    variants: request.variants.map((variant) => variant.name),
+    filesystems,
+    tests: request.tests,
+    profile: request.profile,
+    tree: request.tree,
+    accelerator: request.accelerator,
+    guest: request.guest,
+    liveGuests: request.liveGuests,
+    freshGuest: request.freshGuest,
+    probeArgs: request.probeArgs,
+    cells: orderCells(request),
+    command: request.command,
+  };
+}
+
+/** A cell as one string, unique within a plan. */
+export function cellId(cell: CellKey): string {
+  return [cell.variant, cell.filesystem, cell.test, cell.iteration].join('\0');
+}
+
+/** A cell for people: `stock ext4 probe/open-fd #3` (iterations count from 1 there). */
+export function cellTitle(cell: CellKey): string {
+  return `${cell.variant} ${cell.filesystem} ${cell.test} #${cell.iteration + 1}`;
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { open, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { InfraError } from '../core/errors.js';
+import type { Guest, Incident, SupervisedResult } from '../guest/types.js';
+import {
+  expectedCases,
+  GUEST_ACKS,
+  GUEST_MOUNT,
+  GUEST_PROBE,
+  probeArgv,
+  SCRATCH_DISK,
+} from '../probe/arguments.js';
+import type { ProbeBinary } from '../probe/binary.js';
+import { isProbe, probeOf } from '../probe/catalog.js';
+import { filesystemOf, type FilesystemDefinition } from '../probe/filesystems.js';
+import type { Reading } from '../probe/types.js';
+import { diskError } from '../system/files.js';
+import type { CellContext, CellReading, TestDriver } from './driver.js';
+import { cellSeed } from './seeds.js';
+
+/** Where the guest's init shows a disk. */
+const DEVICE = `/dev/enokey/${SCRATCH_DISK.name}`;
+
+/** For what should take a second or two: ms at time scale 1. */
+const SHORT_LIMIT_MS = 20_000;
+
+/** How much longer than its own deadline a probe may take to say that it ran into it, ms at time scale 1. */
+const DEADLINE_GRACE_MS = 5_000;
+
+/** Of a console at most this much goes into a cell's folder: its end. */
+const CONSOLE_LIMIT = 1024 * 1024;
+
+/** Incidents of several pieces of work in a row, as one. */
+function merged(all: readonly Incident[]): Incident {
+  const decided = all.find((one) => one.outcome !== undefined);
+  return {
+    outcome: decided?.outcome,
+    reason: decided?.reason,
+    marks: [...new Set(all.flatMap((one) => one.marks))],
+    reports: all.flatMap((one) => one.reports),
+    consoleFrom: Math.min(...all.map((one) => one.consoleFrom)),
+    consoleTo: Math.max(...all.map((one) => one.consoleTo)),
+  };
+}
+
+function lastLine(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return (text.trim().split('\n').at(-1) ?? '').replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 200);
+}
+
+/** Why a piece of work did not end well, or undefined when it did. */
+function failureOf(what: string, result: SupervisedResult): string | undefined {
+  const { exec } = result;
+  if (exec?.exitCode === 0 && !exec.timedOut) return undefined;
+  if (exec?.timedOut) return `${what}: no end within ${Math.round(exec.durationMs / 1000)} s`;
+  if (!exec) return `${what}: did not run`;
+  const how = exec.exitCode === undefined ? (exec.signal ?? 'no exit status') : `exit ${exec.exitCode}`;
+  return `${what}: ${how}: ${lastLine(exec.stderr || exec.stdout)}`;
+}
+
+/** Runs `probe/NAME`: an empty file system for every cell, the probe, and a check of the file system after it. */
+export class ProbeDriver implements TestDriver {
+  readonly disks = [SCRATCH_DISK];
+  readonly environment;
+
+  constructor(private readonly binary: ProbeBinary) {
+    this.environment = { probes: binary.key };
+  }
+
+  owns(test: string): boolean {
+    return isProbe(test);
+  }
+
+  async prepare(guest: Guest, _filesystem: string): Promise<void> {
+    const limitMs = SHORT_LIMIT_MS * guest.spec.accelerator.timeScale;
+    const folder = path.posix.dirname(GUEST_PROBE);
+    await this.must(guest, ['mkdir', '-p', folder, GUEST_MOUNT, GUEST_ACKS], limitMs);
+    await guest.push(this.binary.file, folder);
+    await this.must(guest, ['chmod', '0755', GUEST_PROBE], limitMs);
+  }
+
+  private async must(guest: Guest, argv: readonly string[], limitMs: number): Promise<void> {
+    const result = await guest.exec(argv, { limitMs });
+    const failure = result.reason ?? failureOf(argv[0] ?? '', result);
+    if (result.outcome !== undefined || failure) {
+      throw new InfraError({ subject: `guest ${guest.name}`, observed: failure ?? String(result.outcome) });
+    }
+  }
+
+  async run(guest: Guest, context: CellContext): Promise<CellReading> {
+    const filesystem = filesystemOf(context.cell.filesystem);
+    const work: SupervisedResult[] = [];
+    const reading = await this.measure(guest, context, filesystem, work);
+    const incident = merged(work);
+    await keepConsole(guest, incident, context.filesDir);
+    const stuck = incident.outcome === undefined ? reading.stuck : undefined;
+    return {
+      reading: reading.reading,
+      // A thread that does not come back from the kernel is a hang, also when the rest of the guest still lives.
+      incident: stuck ? { ...incident, outcome: 'hang', reason: stuck } : incident,
+    };
+  }
+
+  private async measure(
+    guest: Guest,
+    context: CellContext,
+    filesystem: FilesystemDefinition,
+    work: SupervisedResult[],
+  ): Promise<{ reading?: Reading; stuck?: string }> {
+    const shortMs = SHORT_LIMIT_MS * context.timeScale;
+    const infra = (summary: string): { reading: Reading } => ({
+      reading: { outcome: 'infra', summary, cases: {} },
+    });
+
+    context.progress('make the file system');
+    const made = await guest.exec(filesystem.mkfs(DEVICE), { limitMs: shortMs });
+    work.push(made);
+    if (made.outcome) return {};
+    const notMade = failureOf(`mkfs of ${filesystem.name}`, made);
+    if (notMade) return infra(notMade);
+
+    const probed = await this.probe(guest, context, work);
+    if (probed.stuck !== undefined || work.some((one) => one.outcome) || !probed.reading) return probed;
+
+    context.progress('check the file system');
+    const checked = await guest.exec(filesystem.fsck(DEVICE), { limitMs: shortMs });
+    work.push(checked);
+    if (checked.outcome) return probed;
+    const output = checked.exec ? `${checked.exec.stdout}\n${checked.exec.stderr}` : '';
+    await save(context.filesDir, 'fsck.txt', output);
+    if (checked.exec?.exitCode === undefined || checked.exec.timedOut) {
+      return infra(failureOf(`fsck of ${filesystem.name}`, checked) ?? 'fsck did not end');
+    }
+    const finding = filesystem.fsckFinding(checked.exec.exitCode, output);
+    if (finding) return { reading: { ...probed.reading, outcome: 'fail', summary: lastLine(finding) } };
+    return probed;
+  }
+
+  private async probe(
+    guest: Guest,
+    context: CellContext,
+    work: SupervisedResult[],
+  ): Promise<{ reading?: Reading; stuck?: string }> {
+    // zod is a quarter of a second of loading that a command which runs no probe need not pay.
+    const [{ parseProbeOutput, parseProgress }, { errorOf, readError, readResult }] = await Promise.all([
+      import('../probe/parse.js'),
+      import('../probe/reading.js'),
+    ]);
+    const { cell, variant, args } = context;
+    const definition = probeOf(cell.test);
+    const deadlineMs = definition.limitMs * context.timeScale;
+    const seed = cellSeed(context.runSeed, cell);
+    const stdoutFile = path.join(context.filesDir, 'stdout.jsonl');
+    const result = await guest.exec(
+      probeArgv({
+        test: cell.test,
+        device: DEVICE,
+        filesystem: cell.filesystem,
+        mountOptions: variant.mountOptions[cell.filesystem],
+        seed,
+        deadlineSeconds: Math.ceil(deadlineMs / 1000),
+        args,
+      }),
+      {
+        limitMs: deadlineMs + DEADLINE_GRACE_MS * context.timeScale,
+        stdoutFile,
+        onLine: (line, stream) => {
+          const at = stream === 'stdout' ? parseProgress(line) : undefined;
+          if (at) context.progress(`${at.phase}, ${at.acknowledged} acknowledged, ${at.removals} removals`);
+        },
+      },
+    );
+    work.push(result);
+    if (result.exec?.stderr) await save(context.filesDir, 'stderr.txt', result.exec.stderr);
+    if (result.outcome) return {};
+    const infra = (summary: string): { reading: Reading } => ({
+      reading: { outcome: 'infra', summary, cases: {} },
+    });
+    const { exec } = result;
+    if (exec?.timedOut) return { stuck: `${failureOf('the probe', result)}, and it did not say why` };
+    if (!exec || exec.exitCode === undefined)
+      return infra(failureOf('the probe', result) ?? 'no exit status');
+    const parsed = parseProbeOutput(exec.stdout, {
+      probe: definition.name,
+      seed,
+      cases: expectedCases(cell.test, args),
+      unit: definition.unit,
+    });
+    if (parsed.kind === 'garbage') {
+      return infra(`the probe's answer cannot be believed: exit ${exec.exitCode}: ${parsed.reason}`);
+    }
+    if (parsed.kind === 'error') return { reading: readError(parsed.error) };
+    if (parsed.result.verdict === 'error') {
+      const ended = errorOf(parsed.result);
+      return ended.stuck ? { stuck: ended.reason } : infra(ended.reason);
+    }
+    if (exec.exitCode !== 0) return infra(`the probe gave a result and exit ${exec.exitCode}`);
+    return { reading: readResult(parsed.result) };
+  }
+}
+
+async function save(dir: string, name: string, text: string): Promise<void> {
+  try {
+    await writeFile(path.join(dir, name), text);
+  } catch (error) {
+    throw diskError(error, dir);
+  }
+}
+
+/** Keeps what the guest's console said meanwhile, and the reports that supervision found in it. */
+async function keepConsole(guest: Guest, incident: Incident, dir: string): Promise<void> {
+  if (incident.reports.length > 0) await save(dir, 'reports.txt', `${incident.reports.join('\n\n')}\n`);
+  const to = incident.consoleTo;
+  const from = Math.max(incident.consoleFrom, to - CONSOLE_LIMIT);
+  if (!(to > from)) return;
+  let file;
+  try {
+    file = await open(guest.console, 'r');
+  } catch {
+    return;
+  }
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(to - from), 0, to - from, from);
+    // eslint-disable-next-line no-control-regex
+    const text = buffer
+      .subarray(0, bytesRead)
+      .toString('utf8')
+      .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
+    await save(dir, 'console.txt', text);
+  } finally {
+    await file.close();
+  }
+}

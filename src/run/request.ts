@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { didYouMean } from '../config/suggest.js';
+import type { Settings } from '../config/types.js';
+import { UserError } from '../core/errors.js';
+import { planArguments } from '../probe/arguments.js';
+import { isProbe, PROBE_TESTS, type Effort } from '../probe/catalog.js';
+import { FILESYSTEM_NAMES } from '../probe/filesystems.js';
+import { newRunId } from './folder.js';
+import { makePlan, type PlannedVariant } from './plan.js';
+import { MAX_SEED } from './seeds.js';
+import type { RunPlan } from './types.js';
+
+/** More than this is a slip of the finger. */
+const MAX_ITERATIONS = 100_000;
+
+const MAX_LIVE_GUESTS = 8;
+
+/** What a user asked for; undefined is the default. */
+export interface MatrixOptions {
+  readonly variants?: readonly string[];
+  readonly filesystems?: readonly string[];
+  readonly tests?: readonly string[];
+  readonly iterations?: number;
+  readonly seed?: number;
+  readonly profile?: string;
+  readonly tree?: string;
+  readonly accelerator?: RunPlan['accelerator'];
+  readonly effort?: Effort;
+  readonly freshGuest?: boolean;
+  readonly guestCpus?: number;
+  readonly guestMemoryMiB?: number;
+}
+
+/** What the host contributes to a plan. */
+export interface PlanHost {
+  readonly now: Date;
+  /** A seed for when none was given: 0 .. 2^32 - 1. */
+  readonly randomSeed: number;
+  /** Memory that guests may take together. */
+  readonly availableMiB: number;
+  readonly cpus: number;
+  /** Tests beside the probes that can run here. */
+  readonly otherTests: readonly string[];
+}
+
+function unknown(what: string, name: string, known: readonly string[]): UserError {
+  return new UserError({
+    subject: `${what} ${name}`,
+    observed: `unknown${didYouMean(name, known)}`,
+    expected: `one of ${known.join(', ')}`,
+  });
+}
+
+function unique(names: readonly string[], what: string): readonly string[] {
+  const wanted = [...new Set(names.map((name) => name.trim()).filter((name) => name !== ''))];
+  if (wanted.length === 0) throw new UserError({ subject: what, observed: 'an empty list' });
+  return wanted;
+}
+
+/** Known names as they are, `open-fd` for `probe/open-fd`, `probes` for all of them. @throws UserError */
+export function selectTests(names: readonly string[], otherTests: readonly string[] = []): readonly string[] {
+  const known = [...PROBE_TESTS, ...otherTests];
+  const selected = unique(names, 'tests').flatMap((name) => {
+    if (known.includes(name)) return [name];
+    if (known.includes(`probe/${name}`)) return [`probe/${name}`];
+    if (name === 'probes' || name === 'probe/*') return PROBE_TESTS;
+    throw unknown(
+      'test',
+      name,
+      [...known, ...PROBE_TESTS.map((test) => test.slice('probe/'.length)), 'probes'].filter(
+        (candidate) => candidate.startsWith('probe/') || !name.startsWith('probe/'),
+      ),
+    );
+  });
+  return [...new Set(selected)];
+}
+
+/** @throws UserError */
+export function selectFilesystems(names: readonly string[]): readonly string[] {
+  const wanted = unique(names, 'file systems');
+  const wrong = wanted.find((name) => !FILESYSTEM_NAMES.includes(name));
+  if (wrong !== undefined) throw unknown('file system', wrong, FILESYSTEM_NAMES);
+  return wanted;
+}
+
+/** A whole number within bounds. @throws UserError */
+export function requireWhole(what: string, value: number, low: number, high: number): number {
+  if (Number.isSafeInteger(value) && value >= low && value <= high) return value;
+  throw new UserError({
+    subject: what,
+    observed: String(value),
+    expected: `a whole number, ${low} to ${high}`,
+  });
+}
+
+/**
+ * The plan of a new run. Pure but for resolving the variants.
+ * @throws UserError for a name that does not exist or a number out of bounds.
+ */
+export async function planMatrix(
+  settings: Settings,
+  options: MatrixOptions,
+  host: PlanHost,
+): Promise<RunPlan> {
+  const wantedTests = options.tests ?? settings.tests;
+  const tests = wantedTests
+    ? selectTests(wantedTests, host.otherTests)
+    : [...PROBE_TESTS, ...host.otherTests];
+  const wantedFilesystems = options.filesystems ?? settings.filesystems;
+  const filesystems = wantedFilesystems && selectFilesystems(wantedFilesystems);
+  const iterations = requireWhole(
+    'iterations',
+    options.iterations ?? settings.iterations ?? 5,
+    1,
+    MAX_ITERATIONS,
+  );
+  const seed = requireWhole('seed', options.seed ?? host.randomSeed, 0, MAX_SEED);
+  const cpus = requireWhole('guest CPUs', options.guestCpus ?? Math.min(2, host.cpus), 1, 64);
+  const memoryMiB = requireWhole('guest memory (MiB)', options.guestMemoryMiB ?? 1024, 256, 1024 * 1024);
+  const names = unique(options.variants ?? settings.variantNames, 'variants');
+  const variants: PlannedVariant[] = [];
+  for (const name of names) {
+    const variant = await settings.resolve(name);
+    variants.push({ name: variant.name, filesystems: filesystems ?? variant.filesystems });
+  }
+  const effort = options.effort ?? 'normal';
+  const probeArgs: Record<string, readonly string[]> = {};
+  for (const test of tests.filter(isProbe))
+    probeArgs[test] = planArguments(test, effort, settings.probeArgs[test]);
+  const tree = options.tree ?? settings.tree;
+  const profile = options.profile ?? settings.profile ?? 'default';
+  const fitting = Math.floor(host.availableMiB / (memoryMiB + 256));
+  return makePlan({
+    id: newRunId(host.now),
+    createdAt: host.now,
+    seed,
+    iterations,
+    variants,
+    tests,
+    profile,
+    tree,
+    accelerator: options.accelerator ?? 'auto',
+    guest: { cpus, memoryMiB },
+    liveGuests: Math.max(1, Math.min(variants.length, fitting, MAX_LIVE_GUESTS)),
+    freshGuest: options.freshGuest ?? false,
+    probeArgs,
+    command: reproduceCommand({
+      ...options,
+      profile,
+      tree,
+      seed,
+      iterations,
+      tests,
+      variants: names,
+      filesystems,
+    }),
+  });
+}
+
+/** The command line that repeats a run; shell-quoted. */
+export function reproduceCommand(options: MatrixOptions): string {
+  const words = ['enokey', 'matrix'];
+  const list = (flag: string, values: readonly string[] | undefined): void => {
+    if (values) words.push(flag, quoted(values.join(',')));
+  };
+  list('--variants', options.variants);
+  list('--fs', options.filesystems);
+  const tests = options.tests ?? [];
+  const rest = tests.filter((test) => !isProbe(test));
+  const allProbes = PROBE_TESTS.every((test) => tests.includes(test));
+  list('--tests', allProbes ? ['probes', ...rest] : tests);
+  words.push('-n', String(options.iterations), '--seed', String(options.seed));
+  if (options.effort === 'quick') words.push('--quick');
+  if (options.profile && options.profile !== 'default') words.push('--profile', options.profile);
+  if (options.tree !== undefined) words.push('--tree', quoted(options.tree));
+  if (options.accelerator && options.accelerator !== 'auto') words.push('--accel', options.accelerator);
+  if (options.freshGuest) words.push('--fresh-guest');
+  if (options.guestCpus !== undefined) words.push('--cpus', String(options.guestCpus));
+  if (options.guestMemoryMiB !== undefined) words.push('--memory', String(options.guestMemoryMiB));
+  return words.join(' ');
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
