@@ -67,12 +67,25 @@ export interface SupervisedResult extends Incident {
   readonly exec?: ExecResult;
 }
 
+/** When a boot reached its stages: milliseconds since QEMU was started, on the host's monotonic clock. */
+export interface BootTimes {
+  /** The kernel starts PID 1 (`Run /sbin/init as init process` on the console). */
+  readonly initMs: number | undefined;
+  /** The guest's init says that sshd listens. */
+  readonly readyMs: number | undefined;
+  /** Authenticated SSH session. */
+  readonly sshMs: number;
+  /** The first command has returned. */
+  readonly firstCommandMs: number;
+}
+
 /** A running guest. */
 export interface Guest {
   readonly name: string;
   readonly spec: GuestSpec;
   /** Absolute path of the console log on the host. */
   readonly console: string;
+  readonly bootTimes: BootTimes;
   /** Host path of a disk by its name. */
   diskPath(name: string): string;
   /** Runs argv in the guest (no shell) and watches console, QEMU and SSH meanwhile. Never throws for what the guest does. */

@@ -39,7 +39,7 @@ export interface RunResult {
 const DEFAULT_KEEP = 8 * 1024 * 1024;
 
 /** Keeps the last `limit` bytes of a stream of chunks. */
-class Tail {
+export class Tail {
   private chunks: Buffer[] = [];
   private size = 0;
   constructor(private readonly limit: number) {}
@@ -56,7 +56,7 @@ class Tail {
   }
 }
 
-function splitLines(onLine: (line: string) => void): { push: (chunk: Buffer) => void; end: () => void } {
+export function splitLines(onLine: (line: string) => void): { push: (chunk: Buffer) => void; end: () => void } {
   const decoder = new TextDecoder();
   let rest = '';
   const drain = (): void => {

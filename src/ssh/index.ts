@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-only
+export { SshConnection, type ConnectionLoss, type SshTarget } from './connection.js';
+export { sshExec, type SshExecRequest, type SshExecResult } from './exec.js';
+export { generateKeyPair, publicKeyBlob, type KeyPair } from './keys.js';
+export { quoteCommand, quoteWord } from './quote.js';
