@@ -80,7 +80,12 @@ export function qemuArgs(spec: GuestSpec, files: GuestFiles): string[] {
     ...drive('root', spec.rootfs, 'snapshot=on,cache=unsafe,discard=unmap'),
     ...['-device', 'virtio-blk-pci,drive=root,serial=root'],
     ...spec.disks.flatMap((disk, index) => [
-      ...drive(`disk${index}`, files.disks[index] ?? '', 'cache=unsafe,discard=unmap,detect-zeroes=off'),
+      ...drive(
+        `disk${index}`,
+        files.disks[index] ?? '',
+        // An image is shared by guests and stays as it is.
+        disk.image === undefined ? 'cache=unsafe,discard=unmap,detect-zeroes=off' : 'snapshot=on,cache=unsafe,discard=unmap',
+      ),
       ...['-device', `virtio-blk-pci,drive=disk${index},serial=${disk.name}`],
     ]),
     ...['-netdev', `user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:${files.sshPort}-:22`],

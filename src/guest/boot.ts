@@ -63,6 +63,7 @@ function checkSpec(spec: GuestSpec): void {
       });
     }
     seen.add(disk.name);
+    if (disk.image !== undefined) continue;
     if (!Number.isSafeInteger(disk.sizeBytes) || disk.sizeBytes < 512 || disk.sizeBytes % 512 !== 0) {
       throw new UserError({
         subject: `disk ${disk.name}`,
@@ -143,7 +144,7 @@ export async function bootGuest(context: Context, spec: GuestSpec, options: Boot
     cpus: spec.cpus,
     memoryMiB: spec.memoryMiB,
     kernelArgs: [...spec.kernelArgs],
-    disks: spec.disks.map((disk) => ({ ...disk, path: path.join(spec.workDir, `${disk.name}.img`) })),
+    disks: spec.disks.map((disk) => ({ ...disk, path: disk.image ?? path.join(spec.workDir, `${disk.name}.img`) })),
     workDir: spec.workDir,
     console: path.join(spec.workDir, 'console.log'),
     qmpSocket,
@@ -164,7 +165,7 @@ export async function bootGuest(context: Context, spec: GuestSpec, options: Boot
   let connection: SshConnection | undefined;
   try {
     await mkdir(spec.workDir, { recursive: true });
-    for (const disk of spec.disks) await makeDisk(spec.workDir, disk);
+    for (const disk of spec.disks) if (disk.image === undefined) await makeDisk(spec.workDir, disk);
     const files = {
       hostKey: path.join(dir, 'host_key'),
       authorizedKeys: path.join(dir, 'authorized_keys'),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { constants as osConstants } from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
-import type { ClientChannel } from 'ssh2';
+
 
 import { InfraError } from '../core/errors.js';
-import { quoteCommand, type SshConnection } from '../ssh/index.js';
+import { quoteCommand, type ClientChannel, type SshConnection } from '../ssh/index.js';
 
 /** The user's streams. Injected, so that a test needs no terminal. */
 export interface TerminalStreams {
@@ -38,7 +38,7 @@ export async function runTerminal(
     const { rows, cols } = size();
     channel.setWindow(rows, cols, 0, 0);
   };
-  const abandon = (): void => channel.destroy();
+  const abandon = (): void => void channel.destroy();
   signal.addEventListener('abort', abandon, { once: true });
   try {
     if (interactive) {
