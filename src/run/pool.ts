@@ -121,7 +121,10 @@ export class GuestPool {
     try {
       await guest.stop();
     } finally {
-      for (const disk of guest.spec.disks) await rm(guest.diskPath(disk.name), { force: true });
+      for (const disk of guest.spec.disks) {
+        // A disk with an image is a file of somebody's store.
+        if (disk.image === undefined) await rm(guest.diskPath(disk.name), { force: true });
+      }
     }
   }
 

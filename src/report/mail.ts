@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { compareVariants, pText, type ComparedRow } from './compare.js';
+import { details, lossText, resultText } from './row-text.js';
+import type { Summary } from './summary.js';
+import { clean, fold } from './text.js';
+import { verdictOf } from './verdict.js';
+
+/** Plain-text mail to a kernel mailing list is read in 72 columns. */
+export const MAIL_WIDTH = 72;
+
+function header(summary: Summary): string[] {
+  const { plan, environment } = summary;
+  const lines = [
+    `Run ${plan.id}: ${summary.done} of ${summary.planned} cells${summary.complete ? '' : ' -- PARTIAL, not finished'}`,
+    `${plan.variants.length} variant(s) x ${plan.filesystems.length} file system(s) x ${plan.tests.length} test(s) x ${plan.iterations} iteration(s), seed ${plan.seed}`,
+  ];
+  if (summary.startedAt)
+    lines.push(`Measured ${summary.startedAt.slice(0, 19)}Z to ${summary.endedAt?.slice(0, 19)}Z`);
+  lines.push('');
+  if (!environment) return [...lines, 'No environment was recorded.'];
+  for (const kernel of environment.kernels) {
+    lines.push(
+      `kernel       ${kernel.variant}: ${kernel.release}, ${kernel.commit}, tree ${kernel.treeId.slice(0, 12)}, config ${kernel.configHash.slice(0, 12)}, artifact ${kernel.artifactKey.slice(0, 12)}, profile ${kernel.profile}`,
+    );
+  }
+  const compilers = [...new Set(environment.kernels.map((kernel) => kernel.compiler))];
+  for (const compiler of compilers) lines.push(`compiler     ${compiler}`);
+  lines.push(
+    `qemu         ${environment.qemu}`,
+    `accelerator  ${environment.accelerator.name}${environment.accelerator.reason ? ` (${clean(environment.accelerator.reason)})` : ''}`,
+    `guest        ${environment.guest.cpus} CPUs, ${environment.guest.memoryMiB} MiB; image ${environment.image.key.slice(0, 12)}; ${summary.guests} boots`,
+    `host         ${environment.host.cpu}, ${environment.host.cpus} CPUs, ${environment.host.memoryMiB} MiB, Linux ${environment.host.kernel}${summary.hostLoad ? `, load ${summary.hostLoad.median.toFixed(1)} (max ${summary.hostLoad.max.toFixed(1)})` : ''}`,
+  );
+  const packages = Object.entries(environment.image.packages);
+  if (packages.length > 0)
+    lines.push(`tools        ${packages.map(([name, version]) => `${name} ${version}`).join(', ')}`);
+  if (environment.fstests) {
+    lines.push(`fstests      ${environment.fstests.commit}, TIME_FACTOR ${environment.fstests.timeFactor}`);
+  }
+  lines.push(
+    `enokey       ${environment.enokey}${environment.probes ? `, probes ${environment.probes.slice(0, 12)}` : ''}`,
+  );
+  return lines;
+}
+
+function columnWidth(values: readonly string[], limit: number): number {
+  return Math.min(limit, Math.max(...values.map((value) => value.length)));
+}
+
+function body(summary: Summary): string[] {
+  const { rows } = summary;
+  if (rows.length === 0) return ['(no cells planned)'];
+  const variant = columnWidth(
+    rows.map((row) => row.variant),
+    12,
+  );
+  const filesystem = columnWidth(
+    rows.map((row) => row.filesystem),
+    5,
+  );
+  const test = columnWidth(
+    rows.map((row) => row.test.replace('probe/', '')),
+    16,
+  );
+  const result = columnWidth(rows.map(resultText), 18);
+  return rows.flatMap((row) => {
+    const sign = row.unexpected.length > 0 ? '!' : ' ';
+    const line = [
+      `${sign}${row.variant.padEnd(variant)}`,
+      row.filesystem.padEnd(filesystem),
+      row.test.replace('probe/', '').padEnd(test),
+      resultText(row).padEnd(result),
+      lossText(row),
+    ]
+      .join(' ')
+      .trimEnd();
+    return [line, ...details(row).map((text) => `    ${text}`)];
+  });
+}
+
+function comparisonLines(rows: readonly ComparedRow[]): string[] {
+  const told = rows.filter((row) => row.iterations.verdict !== 'no data');
+  if (told.length === 0) return [];
+  const lines = told.map(
+    (row) =>
+      `${row.filesystem} ${row.test.replace('probe/', '')}: ${row.first.label} fails ${row.iterations.verdict === 'not distinguishable at this N' ? 'as often as' : row.iterations.verdict} ${row.iterations.verdict === 'not distinguishable at this N' ? '' : 'than '}${row.second.label} (${row.first.row.failures?.successes}/${row.first.row.failures?.trials} vs ${row.second.row.failures?.successes}/${row.second.row.failures?.trials}, ${pText(row.iterations.p)})${row.iterations.verdict === 'not distinguishable at this N' ? ': not distinguishable at this N' : ''}`,
+  );
+  return [
+    '',
+    "Compared by Fisher's exact test, two-sided, on failed iterations:",
+    ...lines.map((line) => `  ${line}`),
+  ];
+}
+
+const NOTES = [
+  'Rates: lost of acknowledged writes in per cent, with a 95% interval (Wilson). Writes of one iteration are lost in bursts; from two iterations with losses on, the interval allows for that. At 0 losses it assumes independent writes. Iterations are independent (a new file system each): "failed" is the safer figure.',
+];
+
+/** The report as text for a mail, no line longer than 72 columns. */
+export function mailText(summary: Summary): string {
+  const verdict = verdictOf(summary);
+  const wrap = (line: string, indent: number): string[] => fold(line, MAIL_WIDTH, indent);
+  const lines = [
+    'What removing an fscrypt master key does to acknowledged writes',
+    '',
+    ...header(summary).flatMap((line) => (line === '' ? [''] : wrap(line, 13))),
+    '',
+    ...body(summary).flatMap((line) => wrap(line, 6)),
+    ...comparisonLines(compareVariants(summary)).flatMap((line) => (line === '' ? [''] : wrap(line, 4))),
+    '',
+    ...wrap(
+      `${summary.unexpected === 0 ? '' : '! '}${verdict.reason}.${summary.retries > 0 ? ` ${summary.retries} further tries after boot-error or infra.` : ''}`,
+      2,
+    ),
+    ...NOTES.flatMap((line) => wrap(line, 0)),
+    '',
+    'To repeat it:',
+    ...wrap(`    ${summary.plan.command}`, 8),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Two runs, row by row. */
+export function comparisonText(first: Summary, second: Summary, rows: readonly ComparedRow[]): string {
+  const wrap = (line: string): string[] => fold(line, MAIL_WIDTH, 4);
+  if (rows.length === 0) return `${first.plan.id} and ${second.plan.id} have no row in common\n`;
+  const lines = rows.flatMap((row) => [
+    ...wrap(`${row.first.row.variant} ${row.filesystem} ${row.test.replace('probe/', '')}`),
+    ...wrap(`  first   ${resultText(row.first.row)}  ${lossText(row.first.row)}`),
+    ...wrap(`  second  ${resultText(row.second.row)}  ${lossText(row.second.row)}`),
+    ...wrap(
+      `  failed iterations: ${row.iterations.verdict}${row.iterations.verdict === 'no data' ? '' : `, ${pText(row.iterations.p)}`}`,
+    ),
+    ...(row.writes && row.writes.verdict !== 'no data'
+      ? wrap(`  lost writes, if they were independent: ${row.writes.verdict}, ${pText(row.writes.p)}`)
+      : []),
+  ]);
+  return `${[...wrap(`First: run ${first.plan.id} (${first.done} of ${first.planned} cells)`), ...wrap(`Second: run ${second.plan.id} (${second.done} of ${second.planned} cells)`), '', ...lines].join('\n')}\n`;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { OUTCOMES } from '../core/outcome.js';
+import type { Row } from './summary.js';
+import { caseText, clean, duration, errnoText, flaky, percentages } from './text.js';
+
+/** `pass 5/5`, `flaky 42% (21/50)`, `fail 5/5`, `notrun 5/5`, `-` before the first result. */
+export function resultText(row: Row): string {
+  if (row.done === 0) return 'not yet run';
+  const { failures } = row;
+  if (!failures) {
+    return OUTCOMES.filter((outcome) => row.outcomes[outcome])
+      .map((outcome) => `${outcome} ${row.outcomes[outcome]}/${row.planned}`)
+      .join(', ');
+  }
+  if (failures.successes === 0) return `pass ${failures.trials}/${row.planned}`;
+  if (failures.successes === failures.trials) return `fail ${failures.trials}/${row.planned}`;
+  return `flaky ${flaky(failures.successes, failures.trials)}`;
+}
+
+/** Cells that are neither pass nor fail, which must not hide among failures: `hang 1, infra 2`. */
+export function otherText(row: Row): string {
+  if (!row.failures) return '';
+  return OUTCOMES.filter((outcome) => outcome !== 'pass' && outcome !== 'fail' && row.outcomes[outcome])
+    .map((outcome) => `${outcome} ${row.outcomes[outcome]}`)
+    .join(', ');
+}
+
+/** `0/25013 lost  0.00% [0.00, 0.02]` */
+export function lossText(row: Row): string {
+  const { counts, losses } = row;
+  if (!counts) return '';
+  if (!losses) return `${counts.lost} lost`;
+  const { value, interval } = percentages(losses);
+  const wrong = counts.wrong > 0 ? `, ${counts.wrong} wrong` : '';
+  return `${counts.lost}/${counts.acknowledged} lost${wrong}  ${value} ${interval}`;
+}
+
+/** The main figure with its interval: `failed 20.00% [3.62, 62.45]`. */
+export function failureText(row: Row): string {
+  if (!row.failures) return '';
+  const { value, interval } = percentages(row.failures);
+  return `${row.failures.successes}/${row.failures.trials} iterations failed, ${value} ${interval}`;
+}
+
+/** Cases, where they say more than the outcome. */
+export function casesText(row: Row): string {
+  return Object.entries(row.cases)
+    .map(([name, tally]) => caseText(name, tally))
+    .join(', ');
+}
+
+export function removalText(row: Row): string {
+  const { removal } = row;
+  if (!removal) return '';
+  const { median, p99 } = removal.latencyUs;
+  const busy = removal.statusFlags['FILES_BUSY'] ?? 0;
+  return `${removal.count} removals, ${removal.overlapped} met a writer, ${busy} FILES_BUSY; median ${duration(median)}, p99 ${duration(p99)}`;
+}
+
+/** Further lines on a row, most telling first. */
+export function details(row: Row): string[] {
+  const lines: string[] = [];
+  const [first] = row.unexpected;
+  if (first) {
+    const more = row.unexpected.length > 1 ? ` (and ${row.unexpected.length - 1} more)` : '';
+    lines.push(`!! not as contracted: ${clean(first.detail)}${more}; see ${first.files}`);
+  }
+  const others = otherText(row);
+  if (others) lines.push(`no result: ${others}`);
+  if (row.remarks[0] && !row.unexpected.length) lines.push(clean(row.remarks[0]));
+  if (row.failures && row.failures.successes > 0) lines.push(failureText(row));
+  const effect = row.losses?.designEffect;
+  if (effect !== undefined && effect > 1)
+    lines.push(`losses come in bursts: design effect ${effect.toFixed(1)}`);
+  if (casesText(row)) lines.push(casesText(row));
+  if (removalText(row)) lines.push(removalText(row));
+  const errnos = errnoText(row.errnos);
+  if (errnos) lines.push(errnos);
+  const marks = Object.entries(row.marks).map(([mark, count]) => `${mark} in ${count}`);
+  if (marks.length > 0) lines.push(`console reports: ${marks.join(', ')}`);
+  if (row.retries > 0) lines.push(`${row.retries} further tries after boot-error or infra`);
+  if (row.done > 0 && row.done < row.planned) lines.push(`partial: ${row.done} of ${row.planned} iterations`);
+  return lines;
+}

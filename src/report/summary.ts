@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import type { Mark, Outcome } from '../core/outcome.js';
+import type { Removal } from '../probe/types.js';
+import type { CellResult, RunPlan, RunRecord } from '../run/types.js';
+import { clusteredWilson, wilson, type ClusteredProportion, type Proportion } from '../stats/interval.js';
+import { median, quantile, weightedMedian } from '../stats/quantile.js';
+import { addNested, addTallies } from '../stats/tally.js';
+
+/** All iterations of one test on one file system of one variant. */
+export interface Row {
+  readonly variant: string;
+  readonly filesystem: string;
+  readonly test: string;
+  readonly planned: number;
+  /** Cells that have a result line. */
+  readonly done: number;
+  readonly outcomes: Readonly<Partial<Record<Outcome, number>>>;
+  /**
+   * The main figure: failed of the iterations that have a result (pass or fail). Iterations are independent of
+   * each other (a new file system each), so that Wilson's interval holds. Absent without a result.
+   */
+  readonly failures?: Proportion;
+  readonly counts?: {
+    readonly attempts: number;
+    readonly acknowledged: number;
+    readonly lost: number;
+    readonly wrong: number;
+  };
+  /**
+   * Lost of acknowledged writes over all iterations with a result. Writes of one iteration are not independent
+   * of each other; the interval allows for that where it can (see clusteredWilson).
+   */
+  readonly losses?: ClusteredProportion;
+  /** Case -> verdict -> iterations. */
+  readonly cases: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** System call -> errno -> count. */
+  readonly errnos: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly removal?: Removal;
+  readonly marks: Readonly<Partial<Record<Mark, number>>>;
+  /** Tries beyond the first, for `boot-error` and `infra`. */
+  readonly retries: number;
+  /** Cells that stand against their contract. */
+  readonly unexpected: readonly {
+    readonly iteration: number;
+    readonly detail: string;
+    readonly files: string;
+  }[];
+  readonly contracted: number;
+  /** What the cells without a result said, most frequent first. */
+  readonly remarks: readonly string[];
+  readonly durationMs: { readonly median: number; readonly max: number };
+}
+
+export interface Summary {
+  readonly plan: RunPlan;
+  readonly environment: RunRecord['environment'];
+  readonly complete: boolean;
+  readonly done: number;
+  readonly planned: number;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+  readonly hostLoad?: { readonly median: number; readonly max: number };
+  /** In the order of the plan: variant, file system, test. */
+  readonly rows: readonly Row[];
+  readonly outcomes: Readonly<Partial<Record<Outcome, number>>>;
+  readonly unexpected: number;
+  readonly retries: number;
+  readonly guests: number;
+}
+
+function isResult(cell: CellResult): boolean {
+  return cell.outcome === 'pass' || cell.outcome === 'fail';
+}
+
+function byFrequency(texts: readonly string[]): string[] {
+  const tally = addTallies(texts.map((text) => ({ [text]: 1 })));
+  return Object.keys(tally).sort((a, b) => (tally[b] ?? 0) - (tally[a] ?? 0));
+}
+
+function tallyOf<T extends string>(names: readonly T[]): Partial<Record<T, number>> {
+  return addTallies(names.map((name) => ({ [name]: 1 }))) as Partial<Record<T, number>>;
+}
+
+function pooledRemoval(cells: readonly CellResult[]): Removal | undefined {
+  const all = cells.flatMap((cell) => (cell.reading?.removal ? [cell.reading.removal] : []));
+  if (all.length === 0) return undefined;
+  return {
+    count: all.reduce((sum, one) => sum + one.count, 0),
+    overlapped: all.reduce((sum, one) => sum + one.overlapped, 0),
+    latencyUs: {
+      median: weightedMedian(all.map((one) => ({ value: one.latencyUs.median, weight: one.count }))) ?? 0,
+      p99: Math.max(...all.map((one) => one.latencyUs.p99)),
+      max: Math.max(...all.map((one) => one.latencyUs.max)),
+    },
+    statusFlags: addTallies(all.map((one) => one.statusFlags)),
+  };
+}
+
+function summariseRow(
+  key: Pick<Row, 'variant' | 'filesystem' | 'test' | 'planned'>,
+  cells: readonly CellResult[],
+): Row {
+  const results = cells.filter(isResult);
+  const counted = results.flatMap((cell) => (cell.reading?.counts ? [cell.reading.counts] : []));
+  const sum = (of: 'attempts' | 'acknowledged' | 'lost' | 'wrong'): number =>
+    counted.reduce((total, counts) => total + counts[of], 0);
+  const counts =
+    counted.length > 0
+      ? {
+          attempts: sum('attempts'),
+          acknowledged: sum('acknowledged'),
+          lost: sum('lost'),
+          wrong: sum('wrong'),
+        }
+      : undefined;
+  const cases: Record<string, Record<string, number>> = {};
+  for (const cell of results) {
+    for (const [name, verdict] of Object.entries(cell.reading?.cases ?? {})) {
+      const tally = (cases[name] ??= {});
+      tally[verdict] = (tally[verdict] ?? 0) + 1;
+    }
+  }
+  const durations = cells.map((cell) => cell.durationMs);
+  return {
+    ...key,
+    done: cells.length,
+    outcomes: tallyOf(cells.map((cell) => cell.outcome)),
+    failures:
+      results.length > 0
+        ? wilson(results.filter((cell) => cell.outcome === 'fail').length, results.length)
+        : undefined,
+    counts,
+    // Of reads and opens more can be "lost" than were acknowledged: no proportion then.
+    losses:
+      counts && counts.acknowledged > 0 && counted.every((one) => one.lost <= one.acknowledged)
+        ? clusteredWilson(counted.map((one) => ({ events: one.lost, size: one.acknowledged })))
+        : undefined,
+    cases,
+    errnos: addNested(results.map((cell) => cell.reading?.errnos ?? {})),
+    removal: pooledRemoval(results),
+    marks: tallyOf(cells.flatMap((cell) => cell.marks)),
+    retries: cells.reduce((total, cell) => total + Math.max(0, cell.tries - 1), 0),
+    unexpected: cells
+      .filter((cell) => cell.standing === 'unexpected')
+      .map((cell) => ({ iteration: cell.iteration, detail: cell.detail ?? cell.outcome, files: cell.files })),
+    contracted: cells.filter((cell) => cell.standing !== 'no-contract').length,
+    remarks: byFrequency(
+      cells
+        .filter((cell) => !isResult(cell))
+        .map((cell) => cell.detail ?? cell.reading?.summary ?? cell.outcome),
+    ),
+    durationMs: { median: median(durations) ?? 0, max: quantile(durations, 1) ?? 0 },
+  };
+}
+
+/** Everything that a report shows, computed from what a run's folder holds. Pure. */
+export function summarise(record: RunRecord): Summary {
+  const { plan, results } = record;
+  const groups = new Map<string, CellResult[]>();
+  const keyOf = (cell: { variant: string; filesystem: string; test: string }): string =>
+    [cell.variant, cell.filesystem, cell.test].join('\0');
+  const planned = addTallies(plan.cells.map((cell) => ({ [keyOf(cell)]: 1 })));
+  for (const cell of results) {
+    const key = keyOf(cell);
+    const group = groups.get(key);
+    if (group) group.push(cell);
+    else groups.set(key, [cell]);
+  }
+  const rows: Row[] = [];
+  for (const variant of plan.variants) {
+    for (const filesystem of plan.filesystems) {
+      for (const test of plan.tests) {
+        const key = keyOf({ variant, filesystem, test });
+        const count = planned[key];
+        if (count === undefined) continue;
+        rows.push(summariseRow({ variant, filesystem, test, planned: count }, groups.get(key) ?? []));
+      }
+    }
+  }
+  const loads = results.map((cell) => cell.hostLoad);
+  const starts = results.map((cell) => cell.startedAt).sort();
+  const ends = results
+    .map((cell) => new Date(Date.parse(cell.startedAt) + cell.durationMs).toISOString())
+    .sort();
+  return {
+    plan,
+    environment: record.environment,
+    complete: record.complete,
+    done: results.length,
+    planned: plan.cells.length,
+    startedAt: starts[0],
+    endedAt: ends.at(-1),
+    hostLoad: loads.length > 0 ? { median: median(loads) ?? 0, max: Math.max(...loads) } : undefined,
+    rows,
+    outcomes: tallyOf(results.map((cell) => cell.outcome)),
+    unexpected: results.filter((cell) => cell.standing === 'unexpected').length,
+    retries: rows.reduce((total, row) => total + row.retries, 0),
+    guests: new Set(results.map((cell) => cell.guest).filter((guest) => guest !== '')).size,
+  };
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { describe, expect, it } from 'vitest';
+
+import { PROBE_TESTS } from '../../../src/probe/catalog.js';
+import { RunFolder, safeName } from '../../../src/run/folder.js';
+import { cellId, orderCells } from '../../../src/run/plan.js';
+import { selectFilesystems, selectTests } from '../../../src/run/request.js';
+import { cellSeed } from '../../../src/run/seeds.js';
+import { planFake } from '../../helpers/fake-run.js';
+
+const BASE = {
+  seed: 1,
+  iterations: 3,
+  variants: ['a', 'b', 'c'].map((name) => ({ name, filesystems: ['ext4', 'f2fs'] })),
+  tests: ['probe/open-fd', 'probe/mmap'],
+  liveGuests: 3,
+  freshGuest: false,
+};
+
+describe('the order of cells', () => {
+  it('has every cell once and iterations in blocks', () => {
+    const cells = orderCells(BASE);
+    expect(cells).toHaveLength(3 * 2 * 2 * 3);
+    expect(new Set(cells.map(cellId)).size).toBe(cells.length);
+    const iterations = cells.map((cell) => cell.iteration);
+    expect(iterations).toEqual([...iterations].sort());
+  });
+
+  it('follows from the seed alone', () => {
+    expect(orderCells(BASE)).toEqual(orderCells(BASE));
+    expect(orderCells(BASE)).not.toEqual(orderCells({ ...BASE, seed: 2 }));
+  });
+
+  it('lets the variants of a test follow each other at once', () => {
+    const cells = orderCells(BASE);
+    for (let i = 0; i < cells.length; i += 3) {
+      const block = cells.slice(i, i + 3);
+      expect(new Set(block.map((cell) => `${cell.filesystem} ${cell.test}`)).size).toBe(1);
+      expect(block.map((cell) => cell.variant).sort()).toEqual(['a', 'b', 'c']);
+    }
+  });
+
+  it('does not always begin with the same variant', () => {
+    const cells = orderCells({ ...BASE, iterations: 10 });
+    expect(new Set(cells.filter((_, i) => i % 3 === 0).map((cell) => cell.variant)).size).toBe(3);
+  });
+
+  it('changes guests once a variant and iteration when they cannot all live', () => {
+    const cells = orderCells({ ...BASE, liveGuests: 1 });
+    const changes = cells.filter((cell, i) => i > 0 && cell.variant !== cells[i - 1]?.variant).length;
+    expect(changes).toBeLessThan(3 * 3);
+  });
+});
+
+describe('the seed of a cell', () => {
+  it('is the same for all variants, and different otherwise', () => {
+    const cell = { filesystem: 'ext4', test: 'probe/mmap', iteration: 0 };
+    expect(cellSeed(1, cell)).toBe(cellSeed(1, { ...cell }));
+    expect(cellSeed(1, cell)).not.toBe(cellSeed(2, cell));
+    expect(cellSeed(1, cell)).not.toBe(cellSeed(1, { ...cell, iteration: 1 }));
+    expect(Number.isSafeInteger(cellSeed(1, cell))).toBe(true);
+  });
+});
+
+describe('a plan', () => {
+  it('asks half a million acknowledged writes of each race in five iterations', async () => {
+    const plan = await planFake({ iterations: 5, effort: 'normal' });
+    expect(plan.probeArgs['probe/race-append']).toEqual(['--acks', '100000']);
+  });
+
+  it.each([
+    [{ iterations: 0 }, /iterations: 0/],
+    [{ iterations: -1 }, /iterations: -1/],
+    [{ iterations: 1.5 }, /iterations/],
+    [{ seed: -1 }, /seed/],
+    [{ variants: ['sotck'] }, /variant sotck/],
+    [{ variants: [''] }, /empty list/],
+    [{ filesystems: ['ext5'] }, /file system ext5: unknown \(did you mean "ext4"\?\)/],
+    [{ tests: ['probe/opn-fd'] }, /did you mean "probe\/open-fd"/],
+    [{ tests: ['race-apend'] }, /did you mean/],
+    [{ guestMemoryMiB: 1 }, /guest memory/],
+  ])('of %j is refused with one line and exit 2', async (options, message) => {
+    await expect(planFake(options)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('tells how to repeat it', async () => {
+    expect((await planFake({ iterations: 2, seed: 3, filesystems: ['ext4'] })).command).toBe(
+      'enokey matrix --variants stock,soft --fs ext4 --tests probes -n 2 --seed 3 --quick',
+    );
+  });
+});
+
+describe('names of tests', () => {
+  it('may leave out probe/ and ask for all probes', () => {
+    expect(selectTests(['open-fd', 'probe/mmap', 'open-fd'])).toEqual(['probe/open-fd', 'probe/mmap']);
+    expect(selectTests(['probes'])).toEqual(PROBE_TESTS);
+    expect(selectTests(['generic/595'], ['generic/595'])).toEqual(['generic/595']);
+    expect(selectFilesystems(['ext4', 'ext4'])).toEqual(['ext4']);
+  });
+});
+
+describe('paths of cells', () => {
+  it('stay below the run whatever names are', () => {
+    const cell = { variant: '../x', filesystem: 'ext4', test: 'generic/595 [hard]', iteration: 0 };
+    expect(RunFolder.cellPath(cell)).toBe('cells/__x/ext4/generic/595_hard_/0');
+    expect(safeName('..')).toBe('_');
+    expect(safeName('soft@2')).toBe('soft@2');
+  });
+});
