@@ -38,10 +38,10 @@ static const char race_options[] =
 	"  --present-us N        the key stays for a seeded time up to N us (default 5000)\n"
 	"  --absent-us N         the key stays away for a seeded time up to N us, besides the flush\n"
 	"                        (default 1000)\n"
-	"  --pause-every N       a writer pauses after N attempts on average, with its file closed in\n"
-	"                        race-append, so that the file can be evicted; 0: never (default 64 in\n"
-	"                        race-append, 0 in race-held)\n"
-	"  --pause-us N          for a seeded time up to N us (default 2000)\n"
+	"  --pause-every N       a writer pauses after N attempts on average, in race-append with its\n"
+	"                        file closed, so that it can be evicted; 0: never (default 64; 1 with\n"
+	"                        aligned64k)\n"
+	"  --pause-us N          for a seeded time up to N us (default 2000; 10000 with aligned64k)\n"
 	"  --keep-logs           leave the acknowledgement logs in --ack-dir\n";
 
 void help_overall(void)

@@ -233,7 +233,8 @@ int options_parse(struct options *o, int argc, char **argv)
 			       .cycles = 5, .gaps = { GAP_NONE, GAP_FSYNC, GAP_SYNC },
 			       .gap_count = 3, .park_ms = 2000, .bound = BOUND_ATTEMPTS,
 			       .writers = 2, .flush = true, .record_size = 32,
-			       .present_us = 5000, .absent_us = 1000 };
+			       .present_us = 5000, .absent_us = 1000,
+			       .pause_every = UINT32_MAX, .pause_us = UINT32_MAX };
 	if (argc > 1 && !strcmp(argv[1], "--version")) {
 		printf("enokey-probe %s (schema %d)\n", PROBE_VERSION, SCHEMA);
 		return 0;
@@ -247,8 +248,6 @@ int options_parse(struct options *o, int argc, char **argv)
 	o->probe = find(argv[1]);
 	if (!o->probe)
 		return usage(argv[1], "no such probe", "one of those in --help");
-	o->pause_us = 2000;
-	o->pause_every = strcmp(o->probe->name, "race-append") ? 0 : 64;
 	for (size_t i = 0; i < TABLE_SIZE; i++) {
 		if (table[i].groups && !(table[i].groups & o->probe->group))
 			continue;
@@ -276,6 +275,11 @@ int options_parse(struct options *o, int argc, char **argv)
 		return usage(argv[optind], "left over", "options only after the name of the probe");
 	if (!bounded)
 		o->bound_value = o->aligned ? 2000 : 100000;
+	/* 64 KiB records without pauses: the removals would mostly wait for the disk. */
+	if (o->pause_every == UINT32_MAX)
+		o->pause_every = o->aligned ? 1 : 64;
+	if (o->pause_us == UINT32_MAX)
+		o->pause_us = o->aligned ? 10000 : 2000;
 	return check(o);
 }
 
