@@ -10,7 +10,8 @@ export type Phase = (typeof PHASES)[number];
  * `kept`; `lost`: an acknowledged write is not there; `wrong`: something else is; `refused`: the write itself
  * failed; an errno name; `unexpected`: other output; `not-reached`.
  */
-export type PhaseVerdict = 'kept' | 'lost' | 'wrong' | 'refused' | 'unexpected' | 'not-reached' | string;
+export type PhaseVerdict =
+  'kept' | 'lost' | 'wrong' | 'refused' | 'unexpected' | 'not-reached' | `E${string}`;
 
 export interface PhaseReading {
   readonly cases: Readonly<Record<Phase, PhaseVerdict>>;
@@ -38,7 +39,7 @@ function sections(text: string): Sections {
   return parts;
 }
 
-const ERRNO_TEXTS: readonly (readonly [RegExp, string])[] = [
+const ERRNO_TEXTS: readonly (readonly [RegExp, `E${string}`])[] = [
   [/Required key not available/, 'ENOKEY'],
   [/Input\/output error/, 'EIO'],
   [/No space left on device/, 'ENOSPC'],
@@ -46,7 +47,7 @@ const ERRNO_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/No such file or directory/, 'ENOENT'],
 ];
 
-function errnoOf(line: string): string | undefined {
+function errnoOf(line: string): `E${string}` | undefined {
   return ERRNO_TEXTS.find(([pattern]) => pattern.test(line))?.[1];
 }
 

@@ -4,9 +4,7 @@
 const MAX_LINE = 4096;
 
 // CSI, OSC and two-character escape sequences of ECMA-48, then whatever other control characters are left.
-// eslint-disable-next-line no-control-regex
 const ESCAPES = /\u001b\[[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[ -/]*[0-~]/g;
-// eslint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g;
 
 /** A line from a guest, safe for a terminal and short enough to keep: no escape sequences, no control characters. */
