@@ -78,7 +78,8 @@ function words<T extends string>(known: readonly T[], accepts: (word: string) =>
     const all: unknown[] = Array.isArray(value) ? value : [value];
     if (all.length === 0) context.addIssue({ code: 'custom', message: 'an empty list says nothing' });
     for (const word of all) {
-      if (typeof word === 'string' && ((known as readonly string[]).includes(word) || accepts(word))) continue;
+      if (typeof word === 'string' && ((known as readonly string[]).includes(word) || accepts(word)))
+        continue;
       context.addIssue({ code: 'custom', message: unknownWord(word, known) });
     }
     return all as T[];

@@ -30,7 +30,8 @@ export async function findUserFile(folder: string): Promise<string | undefined> 
 export async function loadSettings(options: LoadOptions): Promise<Settings> {
   const shipped = path.join(options.packageRoot, 'patches', 'variants.yaml');
   const definitions = checkYaml(shipped, await readYaml(shipped), variantsFile);
-  const file = options.file === undefined ? await findUserFile(options.cwd) : path.resolve(options.cwd, options.file);
+  const file =
+    options.file === undefined ? await findUserFile(options.cwd) : path.resolve(options.cwd, options.file);
   const user = file === undefined ? undefined : checkYaml<UserFile>(file, await readYaml(file), userFile);
   const catalogue = makeCatalogue([
     { file: shipped, definitions },

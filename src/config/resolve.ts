@@ -40,12 +40,21 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
       next: '`enokey variants` describes them; your own go into enokey.yaml',
     });
   }
-  const own = await Promise.all(definition.series.map((source, index) => ownSource(definition, source, index, tree)));
+  const own = await Promise.all(
+    definition.series.map((source, index) => ownSource(definition, source, index, tree)),
+  );
   return {
     name: first === undefined ? name : `${name}@${first}`,
-    base: { name: definition.base.name, version: definition.base.version, debianPackage: definition.base.debianPackage },
+    base: {
+      name: definition.base.name,
+      version: definition.base.version,
+      debianPackage: definition.base.debianPackage,
+    },
     title: first === undefined ? definition.title : `${definition.title} (first ${first} of its patches)`,
-    series: [...(await baseSources(definition)), ...(first === undefined ? own : await cut(asked, own, first))],
+    series: [
+      ...(await baseSources(definition)),
+      ...(first === undefined ? own : await cut(asked, own, first)),
+    ],
     mountOptions: definition.mountOptions as Record<string, string>,
     kernelArgs: definition.kernelArgs,
     filesystems: definition.filesystems,
@@ -70,17 +79,29 @@ async function ownSource(
   if ('commits' in source) {
     const at = source.tree ?? tree;
     if (at === undefined) {
-      throw new UserError({ subject, observed: `no tree to look up ${source.commits} in`, next: 'name it: series: {tree: DIR, commits: A..B}' });
+      throw new UserError({
+        subject,
+        observed: `no tree to look up ${source.commits} in`,
+        next: 'name it: series: {tree: DIR, commits: A..B}',
+      });
     }
     return { kind: 'commits', tree: at, range: source.commits };
   }
   const found = await stat(source.path).catch(() => undefined);
   if (!found) {
-    throw new UserError({ subject, observed: `${source.path}: no such file or folder`, expected: 'a folder of patches or an mbox' });
+    throw new UserError({
+      subject,
+      observed: `${source.path}: no such file or folder`,
+      expected: 'a folder of patches or an mbox',
+    });
   }
   if (!found.isDirectory()) return { kind: 'mbox', path: source.path };
   if ((await listFolder(source.path)).length === 0) {
-    throw new UserError({ subject, observed: `${source.path}: no patches`, expected: '0001-NAME.patch and so on' });
+    throw new UserError({
+      subject,
+      observed: `${source.path}: no patches`,
+      expected: '0001-NAME.patch and so on',
+    });
   }
   return { kind: 'folder', path: source.path };
 }

@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { z } from 'zod';
 
-import { count, filesystem, flag, list, mapping, outcomes, table, TEST_NAME, text, VARIANT_NAME, verdicts } from './fields.js';
+import {
+  count,
+  filesystem,
+  flag,
+  list,
+  mapping,
+  outcomes,
+  table,
+  TEST_NAME,
+  text,
+  VARIANT_NAME,
+  verdicts,
+} from './fields.js';
 
 /**
  * The two YAML files as they are written. The field comments are their reference: meaning, what a relative path
@@ -60,19 +72,24 @@ const expectation = chosen<ExpectationSpec>((value) =>
 );
 
 const namedTests = table(TEST_NAME, testName, expectation);
-const filesystemContract = chosen<{ use: readonly string[]; tests: Record<string, ExpectationSpec> }>((value) => {
-  if (typeof value === 'string') return text.transform((name) => ({ use: [name], tests: {} }));
-  return z.unknown().transform((input, context) => {
-    const { use = [], ...tests } = isMapping(input) ? input : { use: [] };
-    const names = (Array.isArray(use) ? use : [use]) as unknown[];
-    const readNames = list(text).safeParse(names);
-    const readTests = namedTests.safeParse(isMapping(input) ? tests : input);
-    for (const issue of [...(readNames.error?.issues ?? []).map((found) => ({ ...found, path: ['use', ...found.path] })), ...(readTests.error?.issues ?? [])]) {
-      context.addIssue({ code: 'custom', path: [...issue.path], message: issue.message });
-    }
-    return { use: readNames.data ?? [], tests: readTests.data ?? {} };
-  });
-});
+const filesystemContract = chosen<{ use: readonly string[]; tests: Record<string, ExpectationSpec> }>(
+  (value) => {
+    if (typeof value === 'string') return text.transform((name) => ({ use: [name], tests: {} }));
+    return z.unknown().transform((input, context) => {
+      const { use = [], ...tests } = isMapping(input) ? input : { use: [] };
+      const names = (Array.isArray(use) ? use : [use]) as unknown[];
+      const readNames = list(text).safeParse(names);
+      const readTests = namedTests.safeParse(isMapping(input) ? tests : input);
+      for (const issue of [
+        ...(readNames.error?.issues ?? []).map((found) => ({ ...found, path: ['use', ...found.path] })),
+        ...(readTests.error?.issues ?? []),
+      ]) {
+        context.addIssue({ code: 'custom', path: [...issue.path], message: issue.message });
+      }
+      return { use: readNames.data ?? [], tests: readTests.data ?? {} };
+    });
+  },
+);
 
 const variant = mapping({
   /** Name of a base. */
@@ -92,7 +109,11 @@ const variant = mapping({
   /** Folder below fstests-overrides/ with this semantics' versions of tests. */
   overrides: text.regex(/^[\w.-]+$/, 'the name of a folder below fstests-overrides/ is wanted').optional(),
   /** File system or `all` -> what is promised: test -> expectation, with `use:` to start from named contracts. */
-  contract: table(/^(?:btrfs|ext4|f2fs|all)$/, 'a file system (btrfs, ext4, f2fs, all)', filesystemContract).default({}),
+  contract: table(
+    /^(?:btrfs|ext4|f2fs|all)$/,
+    'a file system (btrfs, ext4, f2fs, all)',
+    filesystemContract,
+  ).default({}),
 });
 export type VariantSpec = z.infer<typeof variant>;
 
@@ -100,7 +121,9 @@ const base = mapping({
   /** Release that the tree's Makefile must name, in quotes: "7.3" accepts 7.3 and 7.3.4, not 7.3.0-rc1. */
   version: text.regex(/^\d+\.\d+(?:\.\d+)?$/, 'a kernel release is wanted, like "7.3"'),
   /** Debian's source package of it, for `enokey tree`. */
-  debianPackage: text.regex(/^linux-source-\d+\.\d+$/, 'a package is wanted, like linux-source-7.3').optional(),
+  debianPackage: text
+    .regex(/^linux-source-\d+\.\d+$/, 'a package is wanted, like linux-source-7.3')
+    .optional(),
   /** Folder of the base series, used once there are patches in it. Relative to the folder of the YAML file. */
   series: text.optional(),
 });
@@ -137,12 +160,19 @@ export const userFile = mapping({
   /** File systems of a matrix; default those of each variant. */
   filesystems: list(filesystem).min(1, 'is empty').optional(),
   /** Tests of a matrix; default all probes. */
-  tests: list(text.regex(TEST_NAME, `is not ${testName}`)).min(1, 'is empty').optional(),
+  tests: list(text.regex(TEST_NAME, `is not ${testName}`))
+    .min(1, 'is empty')
+    .optional(),
   /** Probe -> extra arguments, see vm/probe/README.md. */
   probeArgs: table(/^probe\/[a-z][a-z0-9-]*$/, 'the name of a probe (probe/NAME)', list(text)).default({}),
   /** Cells to leave out of a matrix; a key that is not there matches everything. */
   exclude: list(
-    mapping({ variant: text.optional(), filesystem: filesystem.optional(), test: text.optional(), reason: text.optional() }),
+    mapping({
+      variant: text.optional(),
+      filesystem: filesystem.optional(),
+      test: text.optional(),
+      reason: text.optional(),
+    }),
   ).default([]),
 });
 export type UserFile = z.infer<typeof userFile>;

@@ -26,7 +26,11 @@ export async function readYaml(file: string): Promise<unknown> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const observed =
-      code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : `cannot be read: ${code ?? String(error)}`;
+      code === 'ENOENT'
+        ? 'no such file'
+        : code === 'EISDIR'
+          ? 'is a folder'
+          : `cannot be read: ${code ?? String(error)}`;
     throw new UserError({ subject: file, observed, expected: 'a YAML file', cause: error });
   }
   if (/^(?:\s*(?:#.*)?(?:\n|$))*$/.test(text)) return {};
@@ -35,7 +39,11 @@ export async function readYaml(file: string): Promise<unknown> {
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const line = error.mark ? `:${error.mark.line + 1}:${error.mark.column + 1}` : '';
-    throw new UserError({ subject: `${file}${line}`, observed: `not valid YAML: ${error.reason}`, cause: error });
+    throw new UserError({
+      subject: `${file}${line}`,
+      observed: `not valid YAML: ${error.reason}`,
+      cause: error,
+    });
   }
 }
 
@@ -48,6 +56,7 @@ export function checkYaml<T>(file: string, data: unknown, schema: z.ZodType<T>):
   const more = result.error.issues.length - 1;
   throw new UserError({
     subject: field === '' ? file : `${file}: ${field}`,
-    observed: (issue?.message ?? 'invalid') + (more > 0 ? `, and ${more} more problem${more > 1 ? 's' : ''}` : ''),
+    observed:
+      (issue?.message ?? 'invalid') + (more > 0 ? `, and ${more} more problem${more > 1 ? 's' : ''}` : ''),
   });
 }

@@ -50,7 +50,10 @@ export async function applyPatches(context: Context, options: ApplyOptions): Pro
   const git = new Git(repo, { owned: true, gitDir: repo, signal: context.signal });
   const read = async (ref: string, cached: boolean): Promise<Applied | undefined> => {
     const [commit, treeId] = ((await git.ask('rev-parse', '--verify', '--quiet', `${ref}^{commit}`)) &&
-      (await git.ask('rev-parse', `${ref}^{commit}`, `${ref}^{tree}`))?.split('\n')) || [undefined, undefined];
+      (await git.ask('rev-parse', `${ref}^{commit}`, `${ref}^{tree}`))?.split('\n')) || [
+      undefined,
+      undefined,
+    ];
     return commit === undefined || treeId === undefined ? undefined : { commit, treeId, cached };
   };
   if (patches.length === 0) {
@@ -103,20 +106,42 @@ async function am(
   await git.must(['read-tree', base]);
   let number = 0;
   const result = await git.run(
-    ['am', '--no-3way', '--no-keep-cr', '--no-scissors', '--no-gpg-sign', '--no-signoff', '--quoted-cr=nowarn', '--committer-date-is-author-date', '--', ...patches.map((patch) => patch.path)],
+    [
+      'am',
+      '--no-3way',
+      '--no-keep-cr',
+      '--no-scissors',
+      '--no-gpg-sign',
+      '--no-signoff',
+      '--quoted-cr=nowarn',
+      '--committer-date-is-author-date',
+      '--',
+      ...patches.map((patch) => patch.path),
+    ],
     { onLine: (line) => line.startsWith('Applying: ') && onPatch(++number) },
   );
   if (result.exitCode !== 0) throw await explain(result.stderr, patches, gitDir, base, path.dirname(repo));
   const commits = (await git.read('rev-list', `${base}..HEAD`)).split('\n').filter(Boolean);
   if (commits.length !== patches.length) {
-    throw new UserError({ subject: 'git am', observed: `${patches.length} files became ${commits.length} commits`, expected: 'one patch a file' });
+    throw new UserError({
+      subject: 'git am',
+      observed: `${patches.length} files became ${commits.length} commits`,
+      expected: 'one patch a file',
+    });
   }
   await rm(workTree, { recursive: true, force: true });
   return commits[0] ?? base;
 }
 
-async function explain(stderr: string, patches: readonly Patch[], gitDir: string, base: string, cache: string): Promise<Error> {
-  if (/No space left|Disk quota/i.test(stderr)) return diskError(Object.assign(new Error(stderr), { code: 'ENOSPC' }), cache) as Error;
+async function explain(
+  stderr: string,
+  patches: readonly Patch[],
+  gitDir: string,
+  base: string,
+  cache: string,
+): Promise<Error> {
+  if (/No space left|Disk quota/i.test(stderr))
+    return diskError(Object.assign(new Error(stderr), { code: 'ENOSPC' }), cache) as Error;
   const next = await readFile(path.join(gitDir, 'rebase-apply', 'next'), 'utf8').catch(() => '');
   const index = Number(next.trim()) - 1;
   const patch = patches[index];
@@ -125,10 +150,15 @@ async function explain(stderr: string, patches: readonly Patch[], gitDir: string
   }
   const conflicts = parseConflicts(stderr, patch);
   const said = /^(?:fatal|error): (.*)$/m.exec(stderr)?.[1];
-  const rest = patches.slice(0, index + 1).map(({ path: file }) => (/[^\w@%+=:,./-]/.test(file) ? `'${file.replaceAll("'", `'\\''`)}'` : file));
+  const rest = patches
+    .slice(0, index + 1)
+    .map(({ path: file }) => (/[^\w@%+=:,./-]/.test(file) ? `'${file.replaceAll("'", `'\\''`)}'` : file));
   return new UserError({
     subject: `patch ${patch.name} (${index + 1} of ${patches.length})`,
-    observed: conflicts.length > 0 ? describeConflicts(conflicts) : `does not apply: ${said ?? 'git am gives no reason'}`,
+    observed:
+      conflicts.length > 0
+        ? describeConflicts(conflicts)
+        : `does not apply: ${said ?? 'git am gives no reason'}`,
     next: `look at it in a checkout of yours: git switch --detach ${base.slice(0, 12)} && git am --3way ${rest.join(' ')}`,
   });
 }

@@ -26,7 +26,11 @@ export function sourceName(source: SeriesSource): string {
  * folder below `scratch`, which the caller removes.
  * @throws UserError when the source is not there, has no patches or fewer than `first`.
  */
-export async function collectPatches(source: SeriesSource, scratch: string, signal?: AbortSignal): Promise<PatchFile[]> {
+export async function collectPatches(
+  source: SeriesSource,
+  scratch: string,
+  signal?: AbortSignal,
+): Promise<PatchFile[]> {
   const all = await collectAll(source, scratch, signal);
   const subject = sourceName(source);
   if (all.length === 0) {
@@ -68,20 +72,31 @@ async function newFolder(scratch: string): Promise<string> {
 /** True for a cover letter: a mail numbered 0/N without a diff. */
 function isCover(mail: string): boolean {
   const head = mail.slice(0, mail.search(/\r?\n\r?\n/));
-  return /^Subject:.*\[[^\]]*\b0+\/\d+\]/im.test(head.replace(/\r?\n[ \t]+/g, ' ')) && !/^diff --git |^--- \S/m.test(mail);
+  return (
+    /^Subject:.*\[[^\]]*\b0+\/\d+\]/im.test(head.replace(/\r?\n[ \t]+/g, ' ')) &&
+    !/^diff --git |^--- \S/m.test(mail)
+  );
 }
 
 async function splitMbox(file: string, folder: string, signal?: AbortSignal): Promise<PatchFile[]> {
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile()) {
-    throw new UserError({ subject: file, observed: found ? 'is not a file' : 'no such file', expected: 'an mbox' });
+    throw new UserError({
+      subject: file,
+      observed: found ? 'is not a file' : 'no such file',
+      expected: 'an mbox',
+    });
   }
   const split = path.join(folder, 'split');
   await mkdir(split);
   const git = new Git(folder, { owned: true, signal });
   const result = await git.run(['mailsplit', '-d4', '--mboxrd', `-o${split}`, '--', file]);
   if (result.exitCode !== 0) {
-    throw new UserError({ subject: file, observed: `not an mbox: ${result.stderr.trim().split('\n')[0] ?? ''}`, expected: 'mails that begin with "From "' });
+    throw new UserError({
+      subject: file,
+      observed: `not an mbox: ${result.stderr.trim().split('\n')[0] ?? ''}`,
+      expected: 'mails that begin with "From "',
+    });
   }
   const patches: PatchFile[] = [];
   const names = (await readdir(split)).sort();
@@ -102,14 +117,20 @@ async function formatCommits(
 ): Promise<PatchFile[]> {
   const subject = `${source.tree}: ${source.range}`;
   const found = await stat(source.tree).catch(() => undefined);
-  if (!found?.isDirectory()) throw new UserError({ subject: source.tree, observed: 'no such folder', expected: 'a git tree' });
+  if (!found?.isDirectory())
+    throw new UserError({ subject: source.tree, observed: 'no such folder', expected: 'a git tree' });
   const git = new Git(source.tree, { owned: false, signal });
   let merges: string;
   try {
     merges = await git.read('rev-list', '--merges', '--max-count=1', '--end-of-options', source.range);
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
-    throw new UserError({ subject, observed: error.message, expected: 'a range of commits, A..B', cause: error });
+    throw new UserError({
+      subject,
+      observed: error.message,
+      expected: 'a range of commits, A..B',
+      cause: error,
+    });
   }
   if (merges !== '') {
     throw new UserError({
@@ -121,10 +142,44 @@ async function formatCommits(
   }
   // What the user has set for format-patch (prefixes, signatures, threading) must not reach the patches.
   await git.must([
-    ...['-c', 'diff.noprefix=false', '-c', 'diff.mnemonicPrefix=false', '-c', 'diff.renames=true', '-c', 'diff.algorithm=myers'],
-    ...['format-patch', '--quiet', '--full-index', '--binary', '--no-signature', '--no-attach', '--no-thread'],
-    ...['--no-cover-letter', '--no-base', '--no-numbered', '--no-signoff', '--no-ext-diff', '--no-textconv', '--src-prefix=a/', '--dst-prefix=b/'],
-    ...['--suffix=.patch', '--subject-prefix=PATCH', '--no-notes', '-o', folder, '--end-of-options', source.range],
+    ...[
+      '-c',
+      'diff.noprefix=false',
+      '-c',
+      'diff.mnemonicPrefix=false',
+      '-c',
+      'diff.renames=true',
+      '-c',
+      'diff.algorithm=myers',
+    ],
+    ...[
+      'format-patch',
+      '--quiet',
+      '--full-index',
+      '--binary',
+      '--no-signature',
+      '--no-attach',
+      '--no-thread',
+    ],
+    ...[
+      '--no-cover-letter',
+      '--no-base',
+      '--no-numbered',
+      '--no-signoff',
+      '--no-ext-diff',
+      '--no-textconv',
+      '--src-prefix=a/',
+      '--dst-prefix=b/',
+    ],
+    ...[
+      '--suffix=.patch',
+      '--subject-prefix=PATCH',
+      '--no-notes',
+      '-o',
+      folder,
+      '--end-of-options',
+      source.range,
+    ],
   ]);
   const names = (await readdir(folder)).filter((name) => name.endsWith('.patch')).sort();
   return names.map((name) => ({ name: `${name} of ${source.range}`, path: path.join(folder, name) }));

@@ -14,7 +14,10 @@ const REASONS: readonly [RegExp, string][] = [
   [/^error: (.+): (?:No such file or directory|does not exist in index)$/, 'is not in the tree'],
   [/^error: (.+): already exists in (?:index|working directory)$/, 'is in the tree already'],
   [/^error: (.+): (?:has type \d+, expected \d+|wrong type)$/, 'is of another type in the tree'],
-  [/^error: cannot apply binary patch to '(.+)' without full index line$/, 'is a binary change without --full-index'],
+  [
+    /^error: cannot apply binary patch to '(.+)' without full index line$/,
+    'is a binary change without --full-index',
+  ],
   [/^error: (.+): patch does not apply$/, 'does not match'],
 ];
 
@@ -28,7 +31,8 @@ export function parseConflicts(stderr: string, patch: PatchMail): Conflict[] {
       const index = hunks.findIndex(({ start }) => start === Number(at));
       const found = hunks[index];
       const hunk = found && { number: index + 1, of: hunks.length, header: found.header };
-      if (!conflicts.has(file)) conflicts.set(file, { file, hunk, reason: hunk ? 'does not match' : `does not match at line ${at}` });
+      if (!conflicts.has(file))
+        conflicts.set(file, { file, hunk, reason: hunk ? 'does not match' : `does not match at line ${at}` });
       continue;
     }
     for (const [pattern, reason] of REASONS) {

@@ -18,14 +18,22 @@ export async function listFolder(folder: string): Promise<string[]> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const observed =
-      code === 'ENOENT' ? 'no such folder' : code === 'ENOTDIR' ? 'is not a folder' : `cannot be read: ${code ?? ''}`;
+      code === 'ENOENT'
+        ? 'no such folder'
+        : code === 'ENOTDIR'
+          ? 'is not a folder'
+          : `cannot be read: ${code ?? ''}`;
     throw new UserError({ subject: folder, observed, expected: 'a folder of patches', cause: error });
   }
   const byNumber = new Map<number, string>();
   for (const name of names.filter((file) => file.endsWith('.patch')).sort()) {
     const digits = PATCH_NAME.exec(name)?.[1];
     if (digits === undefined) {
-      throw new UserError({ subject: path.join(folder, name), observed: 'has no number', expected: '0001-NAME.patch, as git format-patch names it' });
+      throw new UserError({
+        subject: path.join(folder, name),
+        observed: 'has no number',
+        expected: '0001-NAME.patch, as git format-patch names it',
+      });
     }
     const other = byNumber.get(Number(digits));
     if (other !== undefined) {
@@ -39,7 +47,9 @@ export async function listFolder(folder: string): Promise<string[]> {
   }
   byNumber.delete(0);
   const last = Math.max(0, ...byNumber.keys());
-  const missing = Array.from({ length: last }, (_, index) => index + 1).filter((number) => !byNumber.has(number));
+  const missing = Array.from({ length: last }, (_, index) => index + 1).filter(
+    (number) => !byNumber.has(number),
+  );
   if (missing.length > 0) {
     const shown = missing.slice(0, 5).map((number) => String(number).padStart(4, '0'));
     throw new UserError({

@@ -28,10 +28,18 @@ async function inspectPatch(git: Git, file: PatchFile): Promise<Patch> {
   try {
     mail = await readFile(file.path);
   } catch (error) {
-    throw new UserError({ subject, observed: `${file.path} cannot be read: ${(error as NodeJS.ErrnoException).code}`, cause: error });
+    throw new UserError({
+      subject,
+      observed: `${file.path} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
+      cause: error,
+    });
   }
   const text = mail.toString('utf8');
-  if (!/^(?:From |[A-Za-z][A-Za-z0-9-]*:[ \t])/.test(text) || !/^From: /m.test(text) || !/^Subject: /m.test(text)) {
+  if (
+    !/^(?:From |[A-Za-z][A-Za-z0-9-]*:[ \t])/.test(text) ||
+    !/^From: /m.test(text) ||
+    !/^Subject: /m.test(text)
+  ) {
     throw new UserError({
       subject,
       observed: 'is not a patch mail',
@@ -48,7 +56,9 @@ async function inspectPatch(git: Git, file: PatchFile): Promise<Patch> {
     throw new UserError({
       subject,
       observed: empty ? 'has no diff' : `is damaged${line ? ` at line ${line}` : ''}: ${said}`,
-      next: empty ? `look at ${file.path}` : `look at ${file.path}; mailers that wrap lines or change tabs do this`,
+      next: empty
+        ? `look at ${file.path}`
+        : `look at ${file.path}; mailers that wrap lines or change tabs do this`,
     });
   }
   return { ...file, ...parsePatchMail(text), mail };

@@ -31,7 +31,14 @@ function decodeWords(text: string): string {
       const bytes =
         encoding.toLowerCase() === 'b'
           ? Buffer.from(body, 'base64')
-          : Buffer.from(body.replaceAll('_', ' ').replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))), 'latin1');
+          : Buffer.from(
+              body
+                .replaceAll('_', ' ')
+                .replace(/=([0-9a-f]{2})/gi, (_, hex: string) =>
+                  String.fromCharCode(Number.parseInt(hex, 16)),
+                ),
+              'latin1',
+            );
       try {
         return new TextDecoder(charset).decode(bytes);
       } catch {
@@ -47,7 +54,8 @@ function decodeWords(text: string): string {
 export function parsePatchMail(mail: string): PatchMail {
   const end = mail.search(/\r?\n\r?\n/);
   const head = (end === -1 ? mail : mail.slice(0, end)).replace(/\r?\n[ \t]+/g, ' ');
-  const header = (name: string): string => decodeWords(new RegExp(`^${name}:[ \\t]*(.*)$`, 'im').exec(head)?.[1] ?? '').trim();
+  const header = (name: string): string =>
+    decodeWords(new RegExp(`^${name}:[ \\t]*(.*)$`, 'im').exec(head)?.[1] ?? '').trim();
   const files: { path: string; hunks: Hunk[] }[] = [];
   let insertions = 0;
   let deletions = 0;

@@ -46,7 +46,12 @@ export function parseOneLine(text: string): AptSource[] {
       const [name = '', value = ''] = option.split(/\+?=(.*)/s);
       return [name.toLowerCase(), value.replaceAll(',', ' ')];
     });
-    sources.push({ uris: [uri], suites: [suite], components: words(components), options: Object.fromEntries(options) });
+    sources.push({
+      uris: [uri],
+      suites: [suite],
+      components: words(components),
+      options: Object.fromEntries(options),
+    });
   }
   return sources;
 }
@@ -82,7 +87,8 @@ export function debianArchive(sources: readonly AptSource[]): AptSource | undefi
   return (
     candidates.find(({ options }) => /debian-archive/.test(options['signed-by'] ?? '')) ??
     candidates.find(
-      ({ options, uris }) => options['signed-by'] === undefined && uris.some((uri) => /\/debian\/?$/.test(uri)),
+      ({ options, uris }) =>
+        options['signed-by'] === undefined && uris.some((uri) => /\/debian\/?$/.test(uri)),
     )
   );
 }

@@ -49,7 +49,9 @@ const FAILED = 'git-exit ';
 function environment(options: GitOptions): Record<string, string> {
   // Whatever GIT_* the caller's shell (or a hook that runs us) has set would point git elsewhere.
   const inherited = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && !/^(GIT_|LC_|LANG|PREFIX$|(GIT_|SSH_)?ASKPASS$|PAGER$|EDITOR$|VISUAL$)/.test(entry[0]),
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined &&
+      !/^(GIT_|LC_|LANG|PREFIX$|(GIT_|SSH_)?ASKPASS$|PAGER$|EDITOR$|VISUAL$)/.test(entry[0]),
   );
   // A test, or a user who wants it, may have neutralised the configuration from outside: that is kept.
   const global = options.owned ? '/dev/null' : process.env['GIT_CONFIG_GLOBAL'];
@@ -79,7 +81,8 @@ export class GitError extends Error {
     readonly stderr: string,
     readonly exitCode: number | undefined,
   ) {
-    const said = stderr.split('\n').find((line) => /^(fatal|error):/.test(line)) ?? stderr.trim().split('\n')[0] ?? '';
+    const said =
+      stderr.split('\n').find((line) => /^(fatal|error):/.test(line)) ?? stderr.trim().split('\n')[0] ?? '';
     super(`git ${args[0] ?? ''}: ${said.replace(/^(fatal|error): /, '') || `exit ${exitCode}`}`);
     this.name = 'GitError';
   }
@@ -147,7 +150,10 @@ export class Git {
   }
 
   /** Long or talkative work; ends with its whole group when the signal fires. Never throws for a non-zero exit. */
-  async run(args: readonly string[], options: Omit<RunOptions, 'cwd' | 'env' | 'cleanEnv' | 'signal'> = {}): Promise<RunResult> {
+  async run(
+    args: readonly string[],
+    options: Omit<RunOptions, 'cwd' | 'env' | 'cleanEnv' | 'signal'> = {},
+  ): Promise<RunResult> {
     return run('git', [...this.config.flatMap((setting) => ['-c', setting]), ...args], {
       ...options,
       cwd: this.folder,
@@ -176,10 +182,19 @@ export class Git {
 
   /** The same arguments and environment for a process that is fed through a pipe. */
   command(...args: string[]): { args: string[]; env: Record<string, string>; cwd: string } {
-    return { args: [...this.config.flatMap((setting) => ['-c', setting]), ...args], env: this.env, cwd: this.folder };
+    return {
+      args: [...this.config.flatMap((setting) => ['-c', setting]), ...args],
+      env: this.env,
+      cwd: this.folder,
+    };
   }
 }
 
 function gitMissing(cause: unknown): UserError {
-  return new UserError({ subject: 'git', observed: 'not found', next: '`enokey doctor` names the package', cause });
+  return new UserError({
+    subject: 'git',
+    observed: 'not found',
+    next: '`enokey doctor` names the package',
+    cause,
+  });
 }

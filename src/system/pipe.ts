@@ -41,14 +41,21 @@ export function openPipe(command: string, args: readonly string[], options: Pipe
   let stderr = '';
   child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString('utf8')).slice(-8192)));
   const stop = (): void => {
-    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) signalGroup(child.pid, 'SIGTERM');
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      signalGroup(child.pid, 'SIGTERM');
   };
   const forget = onExit(stop);
   options.signal.addEventListener('abort', stop, { once: true });
   const subject = options.subject ?? `${command} ${args[0] ?? ''}`.trim();
   const ended = new Promise<void>((resolve, reject) => {
     child.on('error', (error) =>
-      reject(new UserError({ subject: command, observed: `cannot be started: ${error.message}`, next: '`enokey doctor` names the package' })),
+      reject(
+        new UserError({
+          subject: command,
+          observed: `cannot be started: ${error.message}`,
+          next: '`enokey doctor` names the package',
+        }),
+      ),
     );
     child.on('close', (code, by) => {
       forget();
@@ -70,12 +77,25 @@ export function openPipe(command: string, args: readonly string[], options: Pipe
   return { stdout: child.stdout as Readable, done, stop };
 }
 
-function failure(command: string, subject: string, code: number | null, by: string | null, stderr: string): Error {
+function failure(
+  command: string,
+  subject: string,
+  code: number | null,
+  by: string | null,
+  stderr: string,
+): Error {
   const last = stderr.trim().split('\n').at(-1) ?? '';
   if (code === 127 && /setpriv: failed to execute/.test(stderr)) {
-    return new UserError({ subject: command, observed: 'not found', next: '`enokey doctor` names the package' });
+    return new UserError({
+      subject: command,
+      observed: 'not found',
+      next: '`enokey doctor` names the package',
+    });
   }
-  return new InfraError({ subject, observed: (by ? `ended by ${by}` : `exit ${code}`) + (last ? `: ${last}` : '') });
+  return new InfraError({
+    subject,
+    observed: (by ? `ended by ${by}` : `exit ${code}`) + (last ? `: ${last}` : ''),
+  });
 }
 
 const isBrokenPipe = (error: unknown): boolean =>
@@ -100,5 +120,7 @@ async function feed(input: AsyncIterable<Uint8Array>, stdin: Writable): Promise<
     });
     if (failed) throw failed as Error;
   }
-  await new Promise<void>((resolve, reject) => stdin.end((error?: Error | null) => (error ? reject(error) : resolve())));
+  await new Promise<void>((resolve, reject) =>
+    stdin.end((error?: Error | null) => (error ? reject(error) : resolve())),
+  );
 }

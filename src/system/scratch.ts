@@ -28,7 +28,11 @@ async function sweep(parent: string): Promise<void> {
  * Gives `work` an empty folder below the cache and removes it afterwards, also on signals. What a SIGKILL left is
  * removed by the next call.
  */
-export async function withScratch<T>(context: Context, purpose: string, work: (folder: string) => Promise<T>): Promise<T> {
+export async function withScratch<T>(
+  context: Context,
+  purpose: string,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
   const parent = path.join(context.dirs.cache, 'tmp');
   let folder: string;
   try {

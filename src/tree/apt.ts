@@ -29,11 +29,14 @@ function aptFailed(what: string, result: RunResult, dir: string): Error {
   }
   const said = text.split('\n').filter((line) => /^[EW]: /.test(line));
   const first = (said.find((line) => line.startsWith('E:')) ?? said[0] ?? '').slice(3);
-  const offline = /Could not resolve|Temporary failure|Could not connect|Network is unreachable|timed out/i.test(text);
+  const offline =
+    /Could not resolve|Temporary failure|Could not connect|Network is unreachable|timed out/i.test(text);
   return new InfraError({
     subject: what,
     observed: first || (result.signal ? `ended by ${result.signal}` : `exit ${result.exitCode}`),
-    next: offline ? 'needs the Debian archive once; or give a kernel of your own with --tree DIR' : 'or give a kernel of your own with --tree DIR',
+    next: offline
+      ? 'needs the Debian archive once; or give a kernel of your own with --tree DIR'
+      : 'or give a kernel of your own with --tree DIR',
   });
 }
 
@@ -95,16 +98,28 @@ async function download(
   work: string,
   onProgress?: (detail: string, fraction?: number) => void,
 ): Promise<DownloadedPackage> {
-  const result = await apt('apt-get', ['download', '-q', '-o', 'APT::Status-Fd=1', name], path.join(work, 'deb'), (line) => {
-    // dlstatus:ITEM:PERCENT:TEXT, see apt's doc/progress-reporting
-    const percent = /^dlstatus:[^:]*:([\d.]+):/.exec(line)?.[1];
-    if (percent !== undefined) onProgress?.(`downloading, ${Math.floor(Number(percent))}%`, Number(percent) / 100);
-  });
+  const result = await apt(
+    'apt-get',
+    ['download', '-q', '-o', 'APT::Status-Fd=1', name],
+    path.join(work, 'deb'),
+    (line) => {
+      // dlstatus:ITEM:PERCENT:TEXT, see apt's doc/progress-reporting
+      const percent = /^dlstatus:[^:]*:([\d.]+):/.exec(line)?.[1];
+      if (percent !== undefined)
+        onProgress?.(`downloading, ${Math.floor(Number(percent))}%`, Number(percent) / 100);
+    },
+  );
   const file = (await readdir(path.join(work, 'deb'))).find((entry) => entry.endsWith('.deb'));
-  if (result.exitCode !== 0 || file === undefined) throw aptFailed(`apt-get download ${name}`, result, folder);
+  if (result.exitCode !== 0 || file === undefined)
+    throw aptFailed(`apt-get download ${name}`, result, folder);
   await rename(path.join(work, 'deb', file), path.join(folder, file));
   const found = await findPackage(folder, name);
-  if (!found) throw new InfraError({ subject: file, observed: 'not named as a package', expected: `${name}_VERSION_all.deb` });
+  if (!found)
+    throw new InfraError({
+      subject: file,
+      observed: 'not named as a package',
+      expected: `${name}_VERSION_all.deb`,
+    });
   return found;
 }
 
@@ -119,7 +134,12 @@ async function findPackage(folder: string, name: string): Promise<DownloadedPack
   return undefined;
 }
 
-type Apt = (tool: string, args: readonly string[], cwd?: string, onLine?: (line: string) => void) => Promise<RunResult>;
+type Apt = (
+  tool: string,
+  args: readonly string[],
+  cwd?: string,
+  onLine?: (line: string) => void,
+) => Promise<RunResult>;
 
 /** apt with everything that it reads and writes below `work`, but for the host's configuration (proxies). */
 async function isolatedApt(context: Context, work: string): Promise<Apt> {
@@ -149,11 +169,7 @@ async function isolatedApt(context: Context, work: string): Promise<Apt> {
   if (process.getuid?.() === 0) settings['APT::Sandbox::User'] = 'root';
   await writeFile(
     path.join(work, 'apt.conf'),
-    [
-      ...config,
-      ...Object.entries(settings).map(([key, value]) => `${key} ${quote(value)};`),
-      '',
-    ].join('\n'),
+    [...config, ...Object.entries(settings).map(([key, value]) => `${key} ${quote(value)};`), ''].join('\n'),
   );
   return (tool, args, cwd = work, onLine) =>
     run(tool, ['-c', path.join(work, 'apt.conf'), ...args], {

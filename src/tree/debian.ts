@@ -17,7 +17,8 @@ export async function* decompress(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const [program, ...args] = DECOMPRESSORS[/\.tar\.(\w+)$/.exec(name)?.[1] ?? ''] ?? [];
-  if (program === undefined) throw new InfraError({ subject: name, observed: 'an unknown kind of archive', expected: '.tar.xz' });
+  if (program === undefined)
+    throw new InfraError({ subject: name, observed: 'an unknown kind of archive', expected: '.tar.xz' });
   const pipe = openPipe(program, args, { signal, input, subject: `${program} of ${name}` });
   try {
     yield* pipe.stdout;
@@ -43,7 +44,11 @@ export async function* openSourcePackage(file: string, signal: AbortSignal): Asy
         throw error;
       });
       if (!member) {
-        throw new InfraError({ subject: file, observed: 'no kernel source in it', expected: 'usr/src/linux-source-*.tar.xz' });
+        throw new InfraError({
+          subject: file,
+          observed: 'no kernel source in it',
+          expected: 'usr/src/linux-source-*.tar.xz',
+        });
       }
       const name = /^(?:\.\/)?usr\/src\/(linux-source-[^/]+\.tar\.\w+)$/.exec(member.path)?.[1];
       if (name !== undefined && member.type === 'file') {

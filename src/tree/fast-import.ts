@@ -45,7 +45,12 @@ export async function importArchive(git: Git, options: ImportOptions): Promise<I
     await pipe.done;
   } catch (error) {
     if (!(error instanceof TarError)) throw error;
-    throw new InfraError({ subject: options.subject, observed: error.message, expected: 'a tar archive', cause: error });
+    throw new InfraError({
+      subject: options.subject,
+      observed: error.message,
+      expected: 'a tar archive',
+      cause: error,
+    });
   }
   const commit = await git.read('rev-parse', '--verify', `refs/heads/${options.branch}^{commit}`);
   let taken = 0;
@@ -54,12 +59,19 @@ export async function importArchive(git: Git, options: ImportOptions): Promise<I
     onLine: (line) => (taken += line.split('\0').length - 1),
   });
   if (taken !== state.files) {
-    throw new InfraError({ subject: options.subject, observed: `${taken} files in git`, expected: `the archive's ${state.files}` });
+    throw new InfraError({
+      subject: options.subject,
+      observed: `${taken} files in git`,
+      expected: `the archive's ${state.files}`,
+    });
   }
   return { files: taken, commit, date: state.date };
 }
 
-async function* stream(options: ImportOptions, state: { files: number; date: number }): AsyncGenerator<Buffer> {
+async function* stream(
+  options: ImportOptions,
+  state: { files: number; date: number },
+): AsyncGenerator<Buffer> {
   const tar = new TarReader(options.archive);
   let head = false;
   for (;;) {
@@ -70,14 +82,17 @@ async function* stream(options: ImportOptions, state: { files: number; date: num
       state.date = member.mtime;
       const who = `${COMMITTER.name} <${COMMITTER.email}> ${member.mtime} +0000`;
       const message = Buffer.from(options.message);
-      yield Buffer.from(`commit refs/heads/${options.branch}\nauthor ${who}\ncommitter ${who}\ndata ${message.length}\n`);
+      yield Buffer.from(
+        `commit refs/heads/${options.branch}\nauthor ${who}\ncommitter ${who}\ndata ${message.length}\n`,
+      );
       yield message;
       yield Buffer.from('\n');
     }
     if (member.type === 'directory') continue;
     const path = member.path.replace(/^\.\//, '').split('/').slice(1).join('/');
     if (path === '') throw new TarError(`${member.path} is not below the archive's top folder`);
-    if (member.type !== 'file' && member.type !== 'symlink') throw new TarError(`${member.path} is neither a file nor a symlink`);
+    if (member.type !== 'file' && member.type !== 'symlink')
+      throw new TarError(`${member.path} is neither a file nor a symlink`);
     const mode = member.type === 'symlink' ? '120000' : member.mode & 0o100 ? '100755' : '100644';
     const name = QUOTED.test(path) ? JSON.stringify(path) : path;
     const size = member.type === 'symlink' ? Buffer.byteLength(member.link) : member.size;

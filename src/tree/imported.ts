@@ -77,22 +77,35 @@ export async function importTree(context: Context, options: ImportTreeOptions): 
   const repo = importedRepo(context, base);
   const lock = `${repo}.lock`;
   const tell = (owner: { pid: number } | undefined): void =>
-    context.emit({ type: 'note', level: 'info', text: `waiting for process ${owner?.pid ?? '?'}, which imports ${base.name}` });
-  return withLock(lock, `import ${base.name}`, context.signal, async () => {
-    const there = await findImported(context, base);
-    if (there && !options.again) return there;
-    await removeLeftovers(repo);
-    if (await exists(repo)) await rm(repo, { recursive: true, force: true });
-    await requireSpace(context.dirs.cache, IMPORT_BYTES, `the import of ${base.name}`);
-    return options.from === 'kernel.org' ? fromKernelOrg(context, base, repo) : fromDebian(context, options, repo);
-  }, tell);
+    context.emit({
+      type: 'note',
+      level: 'info',
+      text: `waiting for process ${owner?.pid ?? '?'}, which imports ${base.name}`,
+    });
+  return withLock(
+    lock,
+    `import ${base.name}`,
+    context.signal,
+    async () => {
+      const there = await findImported(context, base);
+      if (there && !options.again) return there;
+      await removeLeftovers(repo);
+      if (await exists(repo)) await rm(repo, { recursive: true, force: true });
+      await requireSpace(context.dirs.cache, IMPORT_BYTES, `the import of ${base.name}`);
+      return options.from === 'kernel.org'
+        ? fromKernelOrg(context, base, repo)
+        : fromDebian(context, options, repo);
+    },
+    tell,
+  );
 }
 
 /** Temporary repositories of imports that were killed. We hold the lock, so nobody is still writing to one. */
 async function removeLeftovers(repo: string): Promise<void> {
   const folder = path.dirname(repo);
   for (const name of await readdir(folder)) {
-    if (name.startsWith(`.${path.basename(repo)}.tmp-`)) await rm(path.join(folder, name), { recursive: true, force: true });
+    if (name.startsWith(`.${path.basename(repo)}.tmp-`))
+      await rm(path.join(folder, name), { recursive: true, force: true });
   }
 }
 
@@ -100,7 +113,11 @@ async function fromDebian(context: Context, options: ImportTreeOptions, repo: st
   const { base } = options;
   const name = base.debianPackage;
   if (name === undefined) {
-    throw new UserError({ subject: `base ${base.name}`, observed: 'no debianPackage to import', next: 'give a kernel of your own with --tree DIR' });
+    throw new UserError({
+      subject: `base ${base.name}`,
+      observed: 'no debianPackage to import',
+      next: 'give a kernel of your own with --tree DIR',
+    });
   }
   const folder = path.join(context.dirs.cache, 'tree', 'packages');
   const deb = await step(
@@ -118,7 +135,11 @@ async function fromDebian(context: Context, options: ImportTreeOptions, repo: st
     origin,
   }).catch(async (error: unknown) => {
     // A damaged package would fail for ever; after an interruption or on a full disk it is still good.
-    if (error instanceof InfraError && !context.signal.aborted && !/disk is full|No space/.test(error.message)) {
+    if (
+      error instanceof InfraError &&
+      !context.signal.aborted &&
+      !/disk is full|No space/.test(error.message)
+    ) {
       await rm(deb.file, { force: true });
     }
     throw error;
@@ -132,7 +153,12 @@ async function fromKernelOrg(context: Context, base: Base, repo: string): Promis
   return fill(context, base, repo, {
     subject: url,
     message: `Linux ${base.version}\n\n${url}\n`,
-    archive: () => decompress(url, downloadTarball(base.version, context.signal, () => undefined), context.signal),
+    archive: () =>
+      decompress(
+        url,
+        downloadTarball(base.version, context.signal, () => undefined),
+        context.signal,
+      ),
     origin: { kind: 'kernel.org', url },
   });
 }
@@ -168,7 +194,11 @@ async function fill(context: Context, base: Base, repo: string, source: Source):
 /** git's words for a full disk, as the error that names folder and need. */
 function noSpace(error: unknown, dir: string): unknown {
   if (!(error instanceof InfraError) || !/No space left|Disk quota/i.test(error.message)) return error;
-  return diskError(Object.assign(new Error(error.message, { cause: error }), { code: 'ENOSPC' }), dir, '900 MiB');
+  return diskError(
+    Object.assign(new Error(error.message, { cause: error }), { code: 'ENOSPC' }),
+    dir,
+    '900 MiB',
+  );
 }
 
 async function fillRepository(

@@ -18,11 +18,12 @@ async function get(url: string, signal: AbortSignal): Promise<Response> {
     throw new InfraError({
       subject: url,
       observed: `cannot be reached${cause?.code ? `: ${cause.code}` : ''}`,
-      next: '`enokey tree` without --from takes Debian\'s package; or give a kernel of your own with --tree DIR',
+      next: "`enokey tree` without --from takes Debian's package; or give a kernel of your own with --tree DIR",
       cause: error,
     });
   }
-  if (!response.ok) throw new InfraError({ subject: url, observed: `HTTP ${response.status}`, expected: 'HTTP 200' });
+  if (!response.ok)
+    throw new InfraError({ subject: url, observed: `HTTP ${response.status}`, expected: 'HTTP 200' });
   return response;
 }
 
@@ -38,7 +39,10 @@ export async function* downloadTarball(
   const url = tarballUrl(version);
   const name = url.slice(url.lastIndexOf('/') + 1);
   const list = await (await get(url.replace(name, 'sha256sums.asc'), signal)).text();
-  const wanted = list.split('\n').find((line) => line.endsWith(`  ${name}`))?.split(' ')[0];
+  const wanted = list
+    .split('\n')
+    .find((line) => line.endsWith(`  ${name}`))
+    ?.split(' ')[0];
   if (wanted === undefined) throw new InfraError({ subject: url, observed: 'not in sha256sums.asc' });
   const response = await get(url, signal);
   const total = Number(response.headers.get('content-length')) || undefined;
@@ -51,5 +55,6 @@ export async function* downloadTarball(
     yield chunk;
   }
   const found = hash.digest('hex');
-  if (found !== wanted) throw new InfraError({ subject: url, observed: `SHA-256 ${found}`, expected: wanted });
+  if (found !== wanted)
+    throw new InfraError({ subject: url, observed: `SHA-256 ${found}`, expected: wanted });
 }

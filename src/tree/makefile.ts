@@ -17,7 +17,12 @@ export function parseMakefile(makefile: string): KernelVersion | undefined {
   const [version, patchlevel] = [field('VERSION'), field('PATCHLEVEL')];
   const sublevel = field('SUBLEVEL') || '0';
   const extra = field('EXTRAVERSION');
-  if (extra === undefined || !/^\d+$/.test(version ?? '') || !/^\d+$/.test(patchlevel ?? '') || !/^\d+$/.test(sublevel)) {
+  if (
+    extra === undefined ||
+    !/^\d+$/.test(version ?? '') ||
+    !/^\d+$/.test(patchlevel ?? '') ||
+    !/^\d+$/.test(sublevel)
+  ) {
     return undefined;
   }
   return {
@@ -38,4 +43,17 @@ export function isRelease(found: KernelVersion, wanted: string): boolean {
   if (found.version !== version || found.patchlevel !== patchlevel) return false;
   if (sublevel !== undefined && found.sublevel !== sublevel) return false;
   return !/^-rc\d/.test(found.extra);
+}
+
+/** Takes `make kernelversion` apart again: `7.3.0-rc1`. */
+export function parseVersion(text: string): KernelVersion | undefined {
+  const [, version, patchlevel, sublevel, extra = ''] = /^(\d+)\.(\d+)\.(\d+)(.*)$/.exec(text) ?? [];
+  if (version === undefined || patchlevel === undefined || sublevel === undefined) return undefined;
+  return {
+    version: Number(version),
+    patchlevel: Number(patchlevel),
+    sublevel: Number(sublevel),
+    extra,
+    text,
+  };
 }

@@ -8,7 +8,7 @@ import { inspectPatches, type Patch } from '../series/inspect.js';
 import { Git } from '../system/git.js';
 import { withScratch } from '../system/scratch.js';
 import { importTree } from './imported.js';
-import { isRelease, parseMakefile } from './makefile.js';
+import { isRelease, parseMakefile, parseVersion } from './makefile.js';
 import type { KernelTree, PrepareOptions, VariantTree } from './types.js';
 import { inspectUserTree, type UserTree } from './user-tree.js';
 import { openWorkbench } from './workbench.js';
@@ -50,9 +50,7 @@ export async function findGround(context: Context, options: FindGroundOptions): 
 }
 
 function requireRelease(tree: KernelTree, { name, base }: Variant): void {
-  const [version = '', extra = ''] = tree.version.split(/(?=-)(.*)/s);
-  const [major, patchlevel, sublevel] = version.split('.');
-  const found = parseMakefile(`VERSION = ${major}\nPATCHLEVEL = ${patchlevel}\nSUBLEVEL = ${sublevel}\nEXTRAVERSION = ${extra}\n`);
+  const found = parseVersion(tree.version);
   if (found && isRelease(found, base.version)) return;
   const where = tree.origin.kind === 'user' ? tree.origin.path : tree.repo;
   throw new UserError({
@@ -64,7 +62,12 @@ function requireRelease(tree: KernelTree, { name, base }: Variant): void {
 }
 
 /** The variant's patches, read and checked. */
-export async function readPatches(context: Context, variant: Variant, repo: string, scratch: string): Promise<Patch[]> {
+export async function readPatches(
+  context: Context,
+  variant: Variant,
+  repo: string,
+  scratch: string,
+): Promise<Patch[]> {
   const git = new Git(repo, { owned: true, gitDir: repo, signal: context.signal });
   const patches: Patch[] = [];
   for (const source of variant.series) {
@@ -82,7 +85,10 @@ export async function applyVariant(
   return withScratch(context, 'series', async (scratch) => {
     const patches = await readPatches(context, variant, ground.repo, scratch);
     const title = `${variant.name} onto ${ground.tree.version}`;
-    return { ...(await applyPatches(context, { repo: ground.repo, base: ground.tree.commit, patches, title })), patches };
+    return {
+      ...(await applyPatches(context, { repo: ground.repo, base: ground.tree.commit, patches, title })),
+      patches,
+    };
   });
 }
 
@@ -105,7 +111,8 @@ export async function prepareVariantTree(context: Context, options: PrepareOptio
   const { commit, treeId, patches } = await applyVariant(context, variant, ground);
   const git = new Git(ground.repo, { owned: true, gitDir: ground.repo, signal: context.signal });
   const version = parseMakefile((await git.ask('show', `${commit}:Makefile`)) ?? '');
-  if (!version) throw new InfraError({ subject: ground.repo, observed: `no kernel version at commit ${commit}` });
+  if (!version)
+    throw new InfraError({ subject: ground.repo, observed: `no kernel version at commit ${commit}` });
   const count = `${patches.length} patch${patches.length === 1 ? '' : 'es'}`;
   const describe = `${describeTree(ground.tree)}${patches.length > 0 ? ` + ${variant.name} (${count})` : ''}`;
   return { commit, treeId, describe, version: version.text, repo: ground.repo };

@@ -90,7 +90,7 @@ export class TarReader {
   }
 
   private async skip(): Promise<void> {
-    for (let rest = this.left + this.padding; rest > 0; ) {
+    for (let rest = this.left + this.padding; rest > 0;) {
       if (this.buffer.length === 0) await this.fill();
       const step = Math.min(rest, this.buffer.length);
       this.buffer = this.buffer.subarray(step);
@@ -113,7 +113,7 @@ export class TarReader {
       return taken;
     }
     const parts: Buffer[] = [];
-    for (let rest = size; rest > 0; ) {
+    for (let rest = size; rest > 0;) {
       if (this.buffer.length === 0) await this.fill();
       const part = this.buffer.subarray(0, rest);
       this.buffer = this.buffer.subarray(part.length);
@@ -161,7 +161,7 @@ function verifyChecksum(header: Buffer): void {
 /** `LENGTH KEY=VALUE\n`, LENGTH in bytes and including itself. */
 function paxRecords(body: Buffer): Record<string, string> {
   const records: Record<string, string> = {};
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const space = body.indexOf(0x20, at);
     const length = Number(body.subarray(at, space).toString('latin1'));
     if (space === -1 || !Number.isSafeInteger(length) || length < 5 || at + length > body.length) {

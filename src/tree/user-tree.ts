@@ -47,12 +47,22 @@ const IN_PROGRESS: readonly [string, string, string][] = [
  */
 export async function inspectUserTree(options: InspectOptions): Promise<UserTree> {
   const { tree, signal } = options;
-  if (!(await exists(tree))) throw new UserError({ subject: tree, observed: 'no such folder', expected: 'a kernel git tree' });
+  if (!(await exists(tree)))
+    throw new UserError({ subject: tree, observed: 'no such folder', expected: 'a kernel git tree' });
   const probe = new Git(tree, { owned: false, signal });
   let answers: string[];
   try {
     answers = (
-      await probe.read('rev-parse', '--path-format=absolute', '--is-bare-repository', '--git-dir', '--git-common-dir', '--git-path', 'objects', '--show-object-format')
+      await probe.read(
+        'rev-parse',
+        '--path-format=absolute',
+        '--is-bare-repository',
+        '--git-dir',
+        '--git-common-dir',
+        '--git-path',
+        'objects',
+        '--show-object-format',
+      )
     ).split('\n');
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
@@ -60,7 +70,9 @@ export async function inspectUserTree(options: InspectOptions): Promise<UserTree
       subject: tree,
       observed: error.message.replace(/^git rev-parse: /, ''),
       expected: 'a kernel git tree',
-      next: /dubious ownership/.test(error.message) ? `git config --global --add safe.directory ${tree}` : 'git init and commit the kernel there, or leave --tree out to use the one that enokey imports',
+      next: /dubious ownership/.test(error.message)
+        ? `git config --global --add safe.directory ${tree}`
+        : 'git init and commit the kernel there, or leave --tree out to use the one that enokey imports',
       cause: error,
     });
   }
@@ -72,15 +84,34 @@ export async function inspectUserTree(options: InspectOptions): Promise<UserTree
   const ref = options.onto ?? 'HEAD';
   const commit = await git.commit(ref);
   if (commit === undefined) {
-    throw new UserError({ subject: folder, observed: `no commit ${ref}`, expected: 'a branch, tag or commit of the tree' });
+    throw new UserError({
+      subject: folder,
+      observed: `no commit ${ref}`,
+      expected: 'a branch, tag or commit of the tree',
+    });
   }
   const version = parseMakefile((await git.ask('show', `${commit}:Makefile`)) ?? '');
   if (!version) {
-    throw new UserError({ subject: `${folder} (${ref})`, observed: 'no kernel: its Makefile names no VERSION and PATCHLEVEL', expected: 'a kernel git tree' });
+    throw new UserError({
+      subject: `${folder} (${ref})`,
+      observed: 'no kernel: its Makefile names no VERSION and PATCHLEVEL',
+      expected: 'a kernel git tree',
+    });
   }
   if (options.requireClean && !bare) await refuseDirty(git, folder);
   const origin = { kind: 'user', path: folder } as const;
-  return { git, folder, bare, repo: gitDir, commonDir, objects, objectFormat, commit, version: version.text, origin };
+  return {
+    git,
+    folder,
+    bare,
+    repo: gitDir,
+    commonDir,
+    objects,
+    objectFormat,
+    commit,
+    version: version.text,
+    origin,
+  };
 }
 
 async function refuseInProgress(folder: string, gitDir: string): Promise<void> {
@@ -96,8 +127,18 @@ async function refuseInProgress(folder: string, gitDir: string): Promise<void> {
 }
 
 async function refuseDirty(git: Git, folder: string): Promise<void> {
-  const status = await git.read('status', '--porcelain=v1', '-z', '--untracked-files=no', '--ignore-submodules=all', '--no-renames');
-  const files = status.split('\0').filter(Boolean).map((entry) => entry.slice(3));
+  const status = await git.read(
+    'status',
+    '--porcelain=v1',
+    '-z',
+    '--untracked-files=no',
+    '--ignore-submodules=all',
+    '--no-renames',
+  );
+  const files = status
+    .split('\0')
+    .filter(Boolean)
+    .map((entry) => entry.slice(3));
   if (files.length === 0) return;
   const shown = files.slice(0, 8).join(', ');
   throw new UserError({

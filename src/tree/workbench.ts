@@ -15,12 +15,22 @@ import type { UserTree } from './user-tree.js';
  */
 export async function openWorkbench(context: Context, tree: UserTree): Promise<string> {
   const name = path.basename(tree.bare ? tree.commonDir : tree.folder).replace(/[^\w.-]/g, '_');
-  const id = createHash('sha256').update(`${tree.commonDir}\n${tree.objectFormat}`).digest('hex').slice(0, 12);
+  const id = createHash('sha256')
+    .update(`${tree.commonDir}\n${tree.objectFormat}`)
+    .digest('hex')
+    .slice(0, 12);
   const repo = path.join(context.dirs.cache, 'trees', `${name}-${id}.git`);
   if (!(await exists(repo))) {
     await makeDirectoryAtomic(repo, async (dir) => {
       const git = new Git(dir, { owned: true, gitDir: dir, signal: context.signal });
-      await git.must(['init', '--quiet', '--bare', '--template=', '--initial-branch=main', `--object-format=${tree.objectFormat}`]);
+      await git.must([
+        'init',
+        '--quiet',
+        '--bare',
+        '--template=',
+        '--initial-branch=main',
+        `--object-format=${tree.objectFormat}`,
+      ]);
     });
   }
   const alternates = path.join(repo, 'objects', 'info', 'alternates');

@@ -68,11 +68,15 @@ async function attempt(context: Context, folder: string, { variantTree }: Switch
   await mkdir(src, { recursive: true });
   const git = new Git(src, { owned: true, gitDir, workTree: src, signal: context.signal });
   if (!(await exists(path.join(gitDir, 'HEAD')))) {
-    const format = await new Git(variantTree.repo, { owned: true, gitDir: variantTree.repo }).read('rev-parse', '--show-object-format');
+    const format = await new Git(variantTree.repo, { owned: true, gitDir: variantTree.repo }).read(
+      'rev-parse',
+      '--show-object-format',
+    );
     await git.must(['init', '--quiet', '--template=', `--object-format=${format}`]);
   }
   // The lock is ours: a lock file of git's was left by a git that was killed.
-  for (const name of await readdir(gitDir)) if (name.endsWith('.lock')) await rm(path.join(gitDir, name), { force: true });
+  for (const name of await readdir(gitDir))
+    if (name.endsWith('.lock')) await rm(path.join(gitDir, name), { force: true });
   const alternates = path.join(gitDir, 'objects', 'info', 'alternates');
   const wanted = `${path.join(variantTree.repo, 'objects')}\n`;
   if ((await readIfThere(alternates)) !== wanted) await writeAtomic(alternates, wanted);
@@ -81,7 +85,8 @@ async function attempt(context: Context, folder: string, { variantTree }: Switch
   await writeFile(busy, '');
   const reset = await git.run(['-c', 'checkout.workers=0', 'reset', '--hard', '--quiet', variantTree.commit]);
   if (reset.exitCode !== 0) {
-    if (/No space left|Disk quota/i.test(reset.stderr)) throw Object.assign(new Error(reset.stderr), { code: 'ENOSPC' });
+    if (/No space left|Disk quota/i.test(reset.stderr))
+      throw Object.assign(new Error(reset.stderr), { code: 'ENOSPC' });
     return false;
   }
   // Files that a killed switch had written and not yet entered into the index.
