@@ -61,3 +61,9 @@ export function fileNameOf(name: TestName): string {
   const base = name.id.replace('/', '-');
   return name.port ? `${base}-port` : name.override ? `${base}-${name.override}` : base;
 }
+
+/** True when a test can be asked for on a file system: `ext4/024` belongs to ext4 alone. */
+export function runsOn(test: string, filesystem: string): boolean {
+  const folder = parseTestName(test)?.id.split('/')[0];
+  return folder === undefined || folder === 'generic' || folder === filesystem;
+}
