@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { CellKey } from '../core/outcome.js';
+import { runsOn } from '../fstests/names.js';
 import { randomStream, shuffle } from './seeds.js';
 import type { RunPlan } from './types.js';
 
@@ -23,6 +24,7 @@ export interface PlanRequest {
   readonly liveGuests: number;
   readonly freshGuest: boolean;
   readonly probeArgs: RunPlan['probeArgs'];
+  readonly fstests?: RunPlan['fstests'];
   readonly command: string;
 }
 
@@ -39,7 +41,9 @@ export function orderCells(
   const random = randomStream(request.seed, 'order');
   const all = request.variants.flatMap((variant) =>
     variant.filesystems.flatMap((filesystem) =>
-      request.tests.map((test) => ({ variant: variant.name, filesystem, test })),
+      request.tests
+        .filter((test) => runsOn(test, filesystem))
+        .map((test) => ({ variant: variant.name, filesystem, test })),
     ),
   );
   const byVariant = !request.freshGuest && request.variants.length > request.liveGuests;
@@ -74,6 +78,7 @@ export function makePlan(request: PlanRequest): RunPlan {
     liveGuests: request.liveGuests,
     freshGuest: request.freshGuest,
     probeArgs: request.probeArgs,
+    ...(request.fstests ? { fstests: request.fstests } : {}),
     cells: orderCells(request),
     command: request.command,
   };

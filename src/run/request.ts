@@ -29,6 +29,8 @@ export interface MatrixOptions {
   readonly freshGuest?: boolean;
   readonly guestCpus?: number;
   readonly guestMemoryMiB?: number;
+  /** Of the fstests tests among `tests`. */
+  readonly fstests?: RunPlan['fstests'];
 }
 
 /** What the host contributes to a plan. */
@@ -144,6 +146,7 @@ export async function planMatrix(
     liveGuests: Math.max(1, Math.min(variants.length, fitting, MAX_LIVE_GUESTS)),
     freshGuest: options.freshGuest ?? false,
     probeArgs,
+    fstests: options.fstests,
     command: reproduceCommand({
       ...options,
       profile,
@@ -174,6 +177,10 @@ export function reproduceCommand(options: MatrixOptions): string {
   if (options.profile && options.profile !== 'default') words.push('--profile', options.profile);
   if (options.tree !== undefined) words.push('--tree', quoted(options.tree));
   if (options.accelerator && options.accelerator !== 'auto') words.push('--accel', options.accelerator);
+  if (options.fstests?.asked !== undefined) words.push('--fstests', quoted(options.fstests.asked));
+  if (options.fstests && options.fstests.timeFactor !== 1) {
+    words.push('--time-factor', String(options.fstests.timeFactor));
+  }
   if (options.freshGuest) words.push('--fresh-guest');
   if (options.guestCpus !== undefined) words.push('--cpus', String(options.guestCpus));
   if (options.guestMemoryMiB !== undefined) words.push('--memory', String(options.guestMemoryMiB));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { CellKey, Mark, Outcome } from '../core/outcome.js';
+import type { FstestsPlan } from '../fstests/selection.js';
 import type { Reading } from '../probe/types.js';
 
 /** How a cell stands to its variant's contract. */
@@ -78,6 +79,8 @@ export interface RunPlan {
   readonly freshGuest: boolean;
   /** All arguments that a probe gets from the plan, e.g. `{ "probe/race-append": ["--acks", "100000"] }`. */
   readonly probeArgs: Readonly<Record<string, readonly string[]>>;
+  /** Absent when no test of fstests is among the tests. */
+  readonly fstests?: FstestsPlan;
   /** In the seeded order in which they run. */
   readonly cells: readonly CellKey[];
   /** The command line that repeats it. */
