@@ -34,6 +34,8 @@ export abstract class EnokeyCommand<T extends typeof Command> extends Command {
 
   protected flags!: FlagsOf<T>;
   protected args!: ArgsOf<T>;
+  /** All arguments in order, for commands that are not `strict`. */
+  protected rest: readonly string[] = [];
   protected context!: Context;
   /** The user's enokey.yaml together with the shipped variants.yaml. Loaded before `execute`. */
   protected settings!: Settings;
@@ -65,6 +67,7 @@ export abstract class EnokeyCommand<T extends typeof Command> extends Command {
       });
       this.flags = parsed.flags as FlagsOf<T>;
       this.args = parsed.args as ArgsOf<T>;
+      this.rest = parsed.argv as string[];
       const packageRoot = this.config.root;
       const cwd = process.cwd();
       if (this.needsSettings) {

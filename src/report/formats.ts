@@ -24,7 +24,9 @@ export function reportTable(summary: Summary): TableText {
         resultText(row),
         lossText(row),
         cases,
-        row.removal ? `${duration(row.removal.latencyUs.median)} / ${duration(row.removal.latencyUs.p99)}` : '',
+        row.removal
+          ? `${duration(row.removal.latencyUs.median)} / ${duration(row.removal.latencyUs.p99)}`
+          : '',
         [otherText(row), marks.join(', '), clean(row.unexpected[0]?.detail ?? row.remarks[0] ?? '')]
           .filter((text) => text !== '')
           .join('; '),

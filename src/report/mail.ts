@@ -2,7 +2,7 @@
 import { compareVariants, pText, type ComparedRow } from './compare.js';
 import { details, lossText, resultText } from './row-text.js';
 import type { Summary } from './summary.js';
-import { clean, fold } from './text.js';
+import { clean, fold, plural } from './text.js';
 import { verdictOf } from './verdict.js';
 
 /** Plain-text mail to a kernel mailing list is read in 72 columns. */
@@ -12,7 +12,7 @@ function header(summary: Summary): string[] {
   const { plan, environment } = summary;
   const lines = [
     `Run ${plan.id}: ${summary.done} of ${summary.planned} cells${summary.complete ? '' : ' -- PARTIAL, not finished'}`,
-    `${plan.variants.length} variant(s) x ${plan.filesystems.length} file system(s) x ${plan.tests.length} test(s) x ${plan.iterations} iteration(s), seed ${plan.seed}`,
+    `${plural(plan.variants.length, 'variant')} x ${plural(plan.filesystems.length, 'file system')} x ${plural(plan.tests.length, 'test')} x ${plural(plan.iterations, 'iteration')}, seed ${plan.seed}`,
   ];
   if (summary.startedAt)
     lines.push(`Measured ${summary.startedAt.slice(0, 19)}Z to ${summary.endedAt?.slice(0, 19)}Z`);
@@ -28,7 +28,7 @@ function header(summary: Summary): string[] {
   lines.push(
     `qemu         ${environment.qemu}`,
     `accelerator  ${environment.accelerator.name}${environment.accelerator.reason ? ` (${clean(environment.accelerator.reason)})` : ''}`,
-    `guest        ${environment.guest.cpus} CPUs, ${environment.guest.memoryMiB} MiB; image ${environment.image.key.slice(0, 12)}; ${summary.guests} boots`,
+    `guest        ${environment.guest.cpus} CPUs, ${environment.guest.memoryMiB} MiB; image ${environment.image.key.slice(0, 12)}; ${plural(summary.guests, 'boot')}`,
     `host         ${environment.host.cpu}, ${environment.host.cpus} CPUs, ${environment.host.memoryMiB} MiB, Linux ${environment.host.kernel}${summary.hostLoad ? `, load ${summary.hostLoad.median.toFixed(1)} (max ${summary.hostLoad.max.toFixed(1)})` : ''}`,
   );
   const packages = Object.entries(environment.image.packages);

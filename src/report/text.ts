@@ -16,7 +16,7 @@ export function percentages({ estimate, low, high }: Pick<Proportion, 'estimate'
   readonly interval: string;
 } {
   let decimals = 2;
-  while (decimals < 6 && high > 0 && high * 100 < 10 ** -decimals * 5) decimals++;
+  while (decimals < 6 && high > 0 && high * 100 < 10 ** -decimals) decimals++;
   const show = (fraction: number): string => (fraction * 100).toFixed(decimals);
   return { value: `${show(estimate)}%`, interval: `[${show(low)}, ${show(high)}]` };
 }
@@ -24,6 +24,11 @@ export function percentages({ estimate, low, high }: Pick<Proportion, 'estimate'
 /** `42% (21/50)`, or `0% (0/5)`: how git-send-email'd summaries show flaky tests. */
 export function flaky(events: number, trials: number): string {
   return `${Math.round((events / trials) * 100)}% (${events}/${trials})`;
+}
+
+/** `1 boot`, `2 boots` */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Microseconds with a unit that keeps them short. */
@@ -63,7 +68,7 @@ export function fold(text: string, width: number, indent: number): string[] {
   let line = '';
   for (const found of text.match(/\s*\S+/g) ?? ['']) {
     // Runs of spaces are columns: they stay inside a line and go at a break.
-    let piece = lines.length === 0 && line === '' ? found : found;
+    let piece = found;
     if (line !== '' && line.length + piece.length > width) {
       lines.push(line);
       line = '';

@@ -132,7 +132,7 @@ async function tryCell(parts: CellParts, job: CellJob): Promise<Try> {
   const pooled = await pool.acquire(job.cell.variant);
   throwIfAborted(context.signal);
   if (!('guest' in pooled)) {
-    return { outcome: pooled.outcome, detail: pooled.reason, marks: [], guest: '', booted: false };
+    return { outcome: pooled.outcome, detail: pooled.reason, marks: [], guest: pooled.id, booted: false };
   }
   parts.proven.add(job.cell.variant);
   try {

@@ -120,6 +120,7 @@ async function runLocked(
         guestsDir: folder.guestsDir,
         watch,
       });
+      await GuestPool.sweep(folder.guestsDir);
       try {
         await runCells(
           {

@@ -36,6 +36,9 @@ export interface PooledGuest {
   readonly prepared: Set<string>;
 }
 
+/** A guest that did not come up; its console is in the folder of that name all the same. */
+export type FailedBoot = Exclude<BootAttempt, { guest: Guest }> & { readonly id: string };
+
 /**
  * The live guests of a run, one a variant at most. A guest stays until it dies, is discarded, or has to make room
  * for another variant's: then the one that was idle longest goes.
@@ -49,7 +52,7 @@ export class GuestPool {
   constructor(private readonly parts: PoolParts) {}
 
   /** The variant's guest, booted when it has none that lives. */
-  async acquire(variant: string): Promise<PooledGuest | Exclude<BootAttempt, { guest: Guest }>> {
+  async acquire(variant: string): Promise<PooledGuest | FailedBoot> {
     const there = this.live.get(variant);
     if (there?.guest.alive) {
       this.live.delete(variant);
@@ -64,7 +67,7 @@ export class GuestPool {
     }
     const id = `g${await this.nextSerial()}-${safeName(variant).slice(0, 24)}`;
     const attempt = await this.boot(id, variant);
-    if (!('guest' in attempt)) return attempt;
+    if (!('guest' in attempt)) return { ...attempt, id };
     const pooled: PooledGuest = { id, guest: attempt.guest, prepared: new Set() };
     this.live.set(variant, pooled);
     return pooled;
@@ -107,6 +110,14 @@ export class GuestPool {
       this.serial = Math.max(0, ...names.map((name) => Number(/^g(\d+)-/.exec(name)?.[1] ?? 0)));
     }
     return ++this.serial;
+  }
+
+  /** Removes disks that the guests of a killed session left. The caller holds the lock of the run. */
+  static async sweep(guestsDir: string): Promise<void> {
+    const names = await readdir(guestsDir, { recursive: true }).catch((): string[] => []);
+    for (const name of names.filter((one) => one.endsWith('.img'))) {
+      await rm(path.join(guestsDir, name), { force: true });
+    }
   }
 
   /** Stops the variant's guest, if it has one, and drops its disks. */

@@ -18,6 +18,18 @@ function logChoose(n: number, k: number): number {
   return logFactorial(n) - logFactorial(k) - logFactorial(n - k);
 }
 
+/** The largest whole number in [from, to) for which `holds`, which is true at `from` and, once false, stays so. */
+function lastTrue(from: number, to: number, holds: (x: number) => boolean): number {
+  let yes = from;
+  let no = to;
+  while (no - yes > 1) {
+    const middle = Math.floor((yes + no) / 2);
+    if (holds(middle)) yes = middle;
+    else no = middle;
+  }
+  return yes;
+}
+
 /**
  * Fisher's exact test, two-sided: the probability, given the margins, of a table that is at most as likely as
  * the one seen (the definition that R's fisher.test uses). The table is
@@ -41,10 +53,27 @@ export function fisherExact(a: number, b: number, c: number, d: number): number 
   const observed = logProbability(a);
   // Tables that are as likely as the one seen must count in spite of rounding (R uses the same 1e-7).
   const limit = observed + 1e-7;
+  const low = Math.max(0, events - second);
+  const high = Math.min(first, events);
+  const mode = Math.min(high, Math.max(low, Math.floor(((first + 1) * (events + 1)) / (first + second + 2))));
+  if (logProbability(mode) <= limit) return 1;
+  // The distribution has one peak: on either side of it, what counts is all that lies beyond one point. With
+  // millions of units most of that is nothing, so the sum ends where its terms no longer change it.
   let p = 0;
-  for (let x = Math.max(0, events - second); x <= Math.min(first, events); x++) {
-    const log = logProbability(x);
-    if (log <= limit) p += Math.exp(log);
-  }
+  const addTail = (from: number, step: 1 | -1): void => {
+    let term = Math.exp(logProbability(from));
+    for (let x = from; x >= low && x <= high; x += step) {
+      p += term;
+      if (term < p * 1e-17) return;
+      // Ratio of neighbouring terms of the hypergeometric distribution.
+      term *=
+        step === 1
+          ? ((first - x) * (events - x)) / ((x + 1) * (second - events + x + 1))
+          : (x * (second - events + x)) / ((first - x + 1) * (events - x + 1));
+    }
+  };
+  const beyond = (x: number): boolean => logProbability(x) <= limit;
+  if (beyond(low)) addTail(lastTrue(low, mode, beyond), -1);
+  if (beyond(high)) addTail(-lastTrue(-high, -mode, (x) => beyond(-x)), 1);
   return Math.min(1, p);
 }
