@@ -13,7 +13,7 @@
 #include "record.h"
 
 const char *const gap_names[GAP_COUNT] = { "none", "fsync", "sync", "syncfs" };
-static const char *const bound_names[] = { "attempts", "acks", "cycles", "seconds" };
+const char *const bound_names[] = { "attempts", "acks", "cycles", "seconds" };
 
 enum { O_MOUNT = 256, O_DEVICE, O_FSTYPE, O_OPTIONS, O_ACK_DIR, O_SEED, O_DEADLINE, O_PROGRESS,
        O_KEEP_LOGS, O_CYCLES, O_ATTEMPTS, O_ACKS, O_SECONDS, O_WRITERS, O_SHARED, O_RECORD,
@@ -227,7 +227,7 @@ int options_parse(struct options *o, int argc, char **argv)
 	struct option longs[TABLE_SIZE + 1] = { 0 };
 	bool bounded = false;
 	size_t n = 0;
-	int opt, r;
+	int opt, r, at, index = 0;
 
 	*o = (struct options){ .mount_options = "", .seed = SEED_MAX + 1, .deadline_s = 300,
 			       .cycles = 5, .gaps = { GAP_NONE, GAP_FSYNC, GAP_SYNC },
@@ -258,7 +258,10 @@ int options_parse(struct options *o, int argc, char **argv)
 	opterr = 0;
 	optind = 2;
 	/* "+": the first word that is no option ends the options, and is then an error. */
-	while ((opt = getopt_long(argc, argv, "+:h", longs, NULL)) != -1) {
+	while (at = optind, (opt = getopt_long(argc, argv, "+:h", longs, &index)) != -1) {
+		/* No abbreviations: the next option added could make one of them ambiguous. */
+		if (opt >= O_MOUNT && strcspn(argv[at] + 2, "=") != strlen(longs[index].name))
+			return usage(argv[at], "an abbreviation", "the whole name of an option");
 		if (opt == '?')
 			return usage(argv[optind - 1], "no such option", "an option of this probe");
 		if (opt == ':')
@@ -281,41 +284,4 @@ int options_parse(struct options *o, int argc, char **argv)
 	if (o->pause_us == UINT32_MAX)
 		o->pause_us = o->aligned ? 10000 : 2000;
 	return check(o);
-}
-
-void options_json(const struct options *o, struct json *j, const char *key)
-{
-	char record[16];
-
-	json_open(j, key, '{');
-	json_string(j, "mount", o->mount);
-	json_string(j, "device", o->device);
-	json_string(j, "fstype", o->fstype);
-	json_string(j, "mount_options", o->mount_options);
-	json_string(j, "ack_dir", o->ack_dir);
-	json_uint(j, "deadline_s", o->deadline_s);
-	if (o->probe->group == GROUP_CYCLES) {
-		json_uint(j, "cycles", o->cycles);
-	} else {
-		snprintf(record, sizeof(record), "%" PRIu32, o->record_size);
-		json_string(j, "bound", bound_names[o->bound]);
-		json_uint(j, "bound_value", o->bound_value);
-		json_uint(j, "writers", o->writers);
-		json_bool(j, "shared_file", o->shared_file);
-		json_string(j, "record", o->aligned ? "aligned64k" : record);
-		json_bool(j, "flush", o->flush);
-		json_uint(j, "present_us", o->present_us);
-		json_uint(j, "absent_us", o->absent_us);
-		json_uint(j, "pause_every", o->pause_every);
-		json_uint(j, "pause_us", o->pause_us);
-	}
-	if (!strcmp(o->probe->name, "open-fd")) {
-		json_open(j, "gaps", '[');
-		for (unsigned int i = 0; i < o->gap_count; i++)
-			json_string(j, NULL, gap_names[o->gaps[i]]);
-		json_close(j, ']');
-	}
-	if (!strcmp(o->probe->name, "parked"))
-		json_uint(j, "park_ms", o->park_ms);
-	json_close(j, '}');
 }

@@ -18,6 +18,7 @@ enum gap { GAP_NONE, GAP_FSYNC, GAP_SYNC, GAP_SYNCFS, GAP_COUNT };
 enum bound { BOUND_ATTEMPTS, BOUND_ACKS, BOUND_CYCLES, BOUND_SECONDS };
 
 extern const char *const gap_names[GAP_COUNT];
+extern const char *const bound_names[];
 
 struct options {
 	const struct probe_def *probe;

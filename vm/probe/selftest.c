@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "acklog.h"
@@ -23,21 +22,20 @@
 #include "prng.h"
 #include "race.h"
 #include "record.h"
+#include "selftest.h"
 #include "sigbus.h"
 #include "volume.h"
 
 static unsigned int passed, failed;
 
-#define CHECK(cond) check((cond), #cond, __LINE__)
-
-static void check(bool ok, const char *what, int line)
+void selftest_check(bool ok, const char *what, const char *file, int line)
 {
 	if (ok) {
 		passed++;
 		return;
 	}
 	failed++;
-	fprintf(stderr, "selftest.c:%d: not so: %s\n", line, what);
+	fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
 }
 
 /* What the scanners need of the rest of the program. */
@@ -242,162 +240,6 @@ static void test_acklog(const char *dir)
 	acklog_close(&l);
 }
 
-/* A file of @n records of @size, in which @edit has spoilt something. */
-static struct append_scan scan(const char *dir, uint32_t size, uint64_t n, unsigned char *present,
-			       void (*edit)(int fd, uint32_t size))
-{
-	static uint64_t issued[1];
-	static unsigned char *presents[1];
-	static struct errmap errs;
-	static unsigned char b[RECORD_MAX];
-	struct append_scan s = { .seed = 1, .size = size, .writers = 1, .only = 0, .issued = issued,
-				 .present = presents, .errs = &errs };
-	char path[4200];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/file", dir);
-	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	CHECK(fd >= 0);
-	issued[0] = n;
-	presents[0] = present;
-	memset(present, 0, n / 8 + 1);
-	for (uint64_t i = 0; i < n; i++) {
-		record_make(b, size, 1, 0, i);
-		CHECK(write(fd, b, size) == (ssize_t)size);
-	}
-	if (edit)
-		edit(fd, size);
-	append_scan(&s, fd);
-	close(fd);
-	unlink(path);
-	return s;
-}
-
-static unsigned int missing(const unsigned char *present, uint64_t n)
-{
-	unsigned int count = 0;
-
-	for (uint64_t i = 0; i < n; i++)
-		count += !(present[i / 8] >> i % 8 & 1);
-	return count;
-}
-
-static void cut_tail(int fd, uint32_t size)
-{
-	CHECK(!ftruncate(fd, 990 * (off_t)size));
-}
-
-static void zero_block(int fd, uint32_t size)
-{
-	static const char zeros[4096];
-
-	(void)size;
-	CHECK(pwrite(fd, zeros, sizeof(zeros), 8192) == sizeof(zeros));
-}
-
-static void flip(int fd, uint32_t size)
-{
-	CHECK(pwrite(fd, "!", 1, 5 * (off_t)size + 20) == 1);
-}
-
-/* One record is gone and what follows has moved up by part of a record. */
-static void squeeze(int fd, uint32_t size)
-{
-	static char b[1 << 20];
-	ssize_t n = pread(fd, b, sizeof(b), 10 * (off_t)size + 7);
-
-	CHECK(n > 0 && pwrite(fd, b, (size_t)n, 9 * (off_t)size) == n);
-	CHECK(!ftruncate(fd, 9 * (off_t)size + n));
-}
-
-static void repeat(int fd, uint32_t size)
-{
-	unsigned char b[64];
-
-	record_make(b, size, 1, 0, 3);
-	CHECK(pwrite(fd, b, size, 1000 * (off_t)size) == (ssize_t)size);
-	/* And one that was never written here: of another writer. */
-	record_make(b, size, 1, 1, 3);
-	CHECK(pwrite(fd, b, size, 1001 * (off_t)size) == (ssize_t)size);
-}
-
-static void test_append_scan(const char *dir)
-{
-	unsigned char present[200];
-	struct append_scan s;
-
-	s = scan(dir, 32, 1000, present, NULL);
-	CHECK(!missing(present, 1000) && !s.wrong && !s.zero_slots && s.bytes == 32000);
-	s = scan(dir, 32, 1000, present, cut_tail);
-	CHECK(missing(present, 1000) == 10 && !s.wrong);
-	s = scan(dir, 32, 1000, present, zero_block);
-	CHECK(missing(present, 1000) == 128 && !s.wrong && s.zero_slots == 128);
-	s = scan(dir, 32, 1000, present, flip);
-	CHECK(missing(present, 1000) == 1 && s.wrong == 1 && !(present[0] >> 5 & 1));
-	s = scan(dir, 100, 1000, present, squeeze);
-	/* Records 9 and 10: the first was overwritten, the second has lost its head. */
-	CHECK(missing(present, 1000) == 2 && s.wrong >= 1);
-	s = scan(dir, 32, 1000, present, repeat);
-	CHECK(!missing(present, 1000) && s.duplicates == 1 && s.wrong == 1);
-	/* Larger than the window, so that records cross its edge. */
-	{
-		static unsigned char many[60000 / 8 + 1];
-
-		s = scan(dir, 100, 60000, many, NULL);
-		CHECK(!missing(many, 60000) && !s.wrong && s.bytes == 6000000);
-	}
-}
-
-static uint64_t lost_n[8];
-static unsigned int lost_count;
-
-static void on_lost(void *ctx, uint64_t n, const char *found)
-{
-	(void)ctx;
-	(void)found;
-	if (lost_count < 8)
-		lost_n[lost_count] = n;
-	lost_count++;
-}
-
-/* Bytes 0 .. @n-1 without @gone of them from @from on, and with byte @twice repeated. */
-static uint64_t bytes(const char *dir, uint64_t n, uint64_t from, uint64_t gone, int64_t twice)
-{
-	static struct errmap errs;
-	struct append_scan s = { 0 };
-	char path[4200];
-	uint64_t extra = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/bytes", dir);
-	f = fopen(path, "w+");
-	CHECK(f);
-	for (uint64_t i = 0; i < n; i++) {
-		if (i >= from && i < from + gone)
-			continue;
-		fputc(record_byte(i), f);
-		if ((int64_t)i == twice)
-			fputc(record_byte(i), f);
-	}
-	fflush(f);
-	lost_count = 0;
-	byte_scan(fileno(f), n, &errs, on_lost, NULL, &s, &extra);
-	fclose(f);
-	unlink(path);
-	return extra;
-}
-
-static void test_byte_scan(const char *dir)
-{
-	CHECK(bytes(dir, 10000, 0, 0, -1) == 0 && lost_count == 0);
-	CHECK(bytes(dir, 10000, 300, 2, -1) == 0 && lost_count == 2);
-	CHECK(lost_n[0] == 300 && lost_n[1] == 301);
-	CHECK(bytes(dir, 10000, 9990, 10, -1) == 0 && lost_count == 10);
-	CHECK(bytes(dir, 10000, 500, 251, -1) == 0 && lost_count == 251);
-	CHECK(bytes(dir, 10000, 0, 10000, -1) == 0 && lost_count == 10000);
-	CHECK(bytes(dir, 10000, 0, 0, 777) == 1 && lost_count == 0);
-}
-
 static void test_case(void)
 {
 	static struct case_result c;
@@ -447,88 +289,6 @@ static void test_sigbus(const char *dir)
 	unlink(path);
 }
 
-/* Runs @probe with @args (ends with NULL): its exit status; bytes on stdout and lines on stderr. */
-static int run(const char *probe, char *const args[], ssize_t *out, unsigned int *err_lines)
-{
-	char *argv[32] = { (char *)probe }, buf[65536];
-	int o[2], e[2], status;
-	ssize_t n;
-	pid_t pid;
-
-	for (int i = 0; i < 30 && args[i]; i++)
-		argv[i + 1] = args[i];
-	if (pipe(o) || pipe(e))
-		return -1;
-	pid = fork();
-	if (!pid) {
-		dup2(o[1], 1);
-		dup2(e[1], 2);
-		close(o[0]);
-		close(e[0]);
-		execv(probe, argv);
-		_exit(127);
-	}
-	close(o[1]);
-	close(e[1]);
-	for (*out = 0; (n = read(o[0], buf, sizeof(buf))) > 0;)
-		*out += n;
-	for (*err_lines = 0; (n = read(e[0], buf, sizeof(buf))) > 0;)
-		for (ssize_t i = 0; i < n; i++)
-			*err_lines += buf[i] == '\n';
-	close(o[0]);
-	close(e[0]);
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-#define COMMON "--mount", "/m", "--device", "/d", "--fstype", "ext4", "--ack-dir", "/a", "--seed", "1"
-
-static void test_usage(const char *probe)
-{
-	char *const bad[][24] = {
-		{ NULL },
-		{ "no-such-probe", NULL },
-		{ "open-fd", NULL },
-		{ "open-fd", "--mount", "/m", NULL },
-		{ "open-fd", COMMON, "--cycles", "0", NULL },
-		{ "open-fd", COMMON, "--cycles", "-1", NULL },
-		{ "open-fd", COMMON, "--cycles", "1x", NULL },
-		{ "open-fd", COMMON, "--cycles", "", NULL },
-		{ "open-fd", COMMON, "--cycles", NULL },
-		{ "open-fd", COMMON, "--seed", "9007199254740992", NULL },
-		{ "open-fd", COMMON, "--gap", "none,never", NULL },
-		{ "open-fd", COMMON, "--gap", "none,none", NULL },
-		{ "open-fd", COMMON, "--gap", "", NULL },
-		{ "open-fd", COMMON, "--attempts", "1", NULL },
-		{ "open-fd", COMMON, "--unknown", NULL },
-		{ "open-fd", COMMON, "word", NULL },
-		{ "parked", COMMON, "--park-ms", "50001", NULL },
-		{ "race-append", COMMON, "--attempts", "1", "--seconds", "1", NULL },
-		{ "race-append", COMMON, "--record", "2", NULL },
-		{ "race-append", COMMON, "--record", "65537", NULL },
-		{ "race-append", COMMON, "--record", "1", "--shared-file", NULL },
-		{ "race-append", COMMON, "--writers", "65", NULL },
-		{ "race-append", COMMON, "--gap", "none", NULL },
-	};
-	char *const good[][4] = {
-		{ "--help", NULL }, { "--version", NULL }, { "open-fd", "--help", NULL },
-		{ "race-append", "--help", NULL }, { "parked", "-h", NULL },
-	};
-	unsigned int lines;
-	ssize_t out;
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		int status = run(probe, bad[i], &out, &lines);
-
-		if (status != 2 || out || lines != 1)
-			fprintf(stderr, "usage error %zu: status %d, %zd bytes, %u lines\n", i, status,
-				out, lines);
-		CHECK(status == 2 && out == 0 && lines == 1);
-	}
-	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
-		CHECK(run(probe, good[i], &out, &lines) == 0 && out > 20 && !lines);
-}
-
 /* The flag of FS_IOC_SHUTDOWN (include/uapi/linux/fs.h) for "without writing the log". */
 static int shut_down(const char *dir)
 {
@@ -565,11 +325,10 @@ int main(int argc, char **argv)
 	test_overlap();
 	test_options_of_mount();
 	test_acklog(dir);
-	test_append_scan(dir);
-	test_byte_scan(dir);
+	selftest_scan(dir);
 	test_case();
 	test_sigbus(dir);
-	test_usage(argv[1]);
+	selftest_usage(argv[1]);
 	rmdir(dir);
 	printf("%u checks passed, %u failed\n", passed, failed);
 	return failed != 0;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of the unit tests share. */
+#ifndef SELFTEST_H
+#define SELFTEST_H
+
+#include <stdbool.h>
+
+#define CHECK(cond) selftest_check((cond), #cond, __FILE__, __LINE__)
+
+/* Counts, and says on stderr what is not so. */
+void selftest_check(bool ok, const char *what, const char *file, int line);
+
+/* Reading back appends from files in @dir that are spoilt in all the ways that occur. */
+void selftest_scan(const char *dir);
+/* What the program at path @probe says to a wrong command line, and to --help. */
+void selftest_usage(const char *probe);
+
+#endif
