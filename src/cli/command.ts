@@ -43,6 +43,11 @@ export abstract class EnokeyCommand<T extends typeof Command> extends Command {
 
   protected abstract execute(): Promise<object | void>;
 
+  /** Ends the drawing of progress: from here on the terminal belongs to a shell in a guest. */
+  protected async quiet(): Promise<void> {
+    await this.view?.close();
+  }
+
   /** Commands that need no configuration (and must work beside a broken one) override this with false. */
   protected readonly needsSettings: boolean = true;
 

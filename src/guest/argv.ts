@@ -22,6 +22,7 @@ export interface GuestFiles {
 /**
  * The kernel command line.
  * - `panic=-1` resets at once after a panic, and QEMU then exits (`-no-reboot`): a panic never looks like a freeze.
+ * - `printk.time=1`: supervision tells the kernel's words from those of user space by their timestamps.
  * - `nokaslr` makes addresses on the console the ones of vmlinux.
  * - `random.trust_cpu=on` and `no_timer_check` spare an emulated guest waits that prove nothing.
  */
@@ -32,6 +33,7 @@ export function kernelCommandLine(extra: readonly string[]): string {
     'rw',
     'console=ttyS0,115200',
     'earlyprintk=serial,ttyS0,115200',
+    'printk.time=1',
     'panic=-1',
     'nokaslr',
     'random.trust_cpu=on',

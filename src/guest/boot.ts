@@ -47,6 +47,8 @@ export interface BootOptions {
 const PORT_TRIES = 8;
 /** Init's line when sshd listens: vm/image/README.md. */
 const READY = /enokey-init: ready/;
+/** Init's line when it has nothing to start sshd with, or gave it up: waiting longer changes nothing. */
+const HOPELESS = /enokey-init: .*no sshd|enokey-init: giving up/;
 const INIT_STARTS = /Run \S+ as init process/;
 /** While nothing is on the console, SSH is tried this often. */
 const BLIND_RETRY_MS = 1500;
@@ -181,9 +183,10 @@ export async function bootGuest(context: Context, spec: GuestSpec, options: Boot
     let began = performance.now();
     let attempts = 0;
     const state: { exit?: Exit } = {};
-    const times: { initMs?: number; readyMs?: number } = {};
+    const times: { initMs?: number; readyMs?: number; hopeless?: string } = {};
     watch.onLine = (line) => {
       if (times.initMs === undefined && INIT_STARTS.test(line)) times.initMs = performance.now() - began;
+      if (HOPELESS.test(line)) times.hopeless ??= line;
       if (times.readyMs === undefined && READY.test(line)) times.readyMs = performance.now() - began;
     };
     const launch = async (): Promise<void> => {
@@ -231,6 +234,7 @@ export async function bootGuest(context: Context, spec: GuestSpec, options: Boot
         await watch.settle(limits.quietMs, limits.lateMs, () => state.exit !== undefined);
         throw await failed('boot-error', [howEnded(state.exit), words].filter(Boolean).join(': ') || 'the kernel died');
       }
+      if (times.hopeless) throw await failed('boot-error', times.hopeless);
       const elapsed = performance.now() - began;
       if (elapsed >= limits.bootMs) {
         throw await failed('boot-error', `no SSH session within ${Math.round(limits.bootMs / 1000)} s (${lastError})`);

@@ -7,7 +7,7 @@ interface Symbol {
 }
 
 /** `func+0x12/0x34` without a module behind it: modules are not in vmlinux. */
-const REFERENCE = /\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)(?! \[)/g;
+const REFERENCE = /\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)(?![0-9a-f]| \[)/g;
 
 /** Symbol tables by vmlinux path: reading one takes half a second, and the file never changes in the store. */
 const tables = new Map<string, Promise<Map<string, Symbol[]>>>();
