@@ -34,7 +34,7 @@ const PROBES: readonly ProbeDefinition[] = [
   {
     name: 'open-fd',
     question: 'hold a descriptor across the removal, write through it, read back',
-    cases: ['gap=none', 'gap=fsync', 'gap=sync', 'gap=syncfs'],
+    cases: ['gap=none', 'gap=fsync', 'gap=sync', 'gap=syncfs', 'gap=before'],
     defaultCases: ['gap=none', 'gap=fsync', 'gap=sync'],
     unit: 'write',
     args: CYCLES,

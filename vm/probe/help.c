@@ -90,8 +90,9 @@ void help_probe(const struct probe_def *def)
 	       def->group == GROUP_RACE ? race_options : cycles_options);
 	if (!strcmp(def->name, "open-fd"))
 		printf("  --gap LIST            comma list of none, fsync, sync, syncfs: what happens\n"
-		       "                        between the write and the re-add; a case each (default\n"
-		       "                        none,fsync,sync)\n");
+		       "                        between the write and the re-add; before: the write comes\n"
+		       "                        before the removal, and syncfs after it. A case each\n"
+		       "                        (default none,fsync,sync)\n");
 	if (!strcmp(def->name, "parked"))
 		printf("  --park-ms N           after that long a removal counts as waiting for the parked\n"
 		       "                        writer, which is then released (default 2000, at most\n"

@@ -12,7 +12,7 @@
 #include "probe.h"
 #include "record.h"
 
-const char *const gap_names[GAP_COUNT] = { "none", "fsync", "sync", "syncfs" };
+const char *const gap_names[GAP_COUNT] = { "none", "fsync", "sync", "syncfs", "before" };
 const char *const bound_names[] = { "attempts", "acks", "cycles", "seconds" };
 
 enum { O_MOUNT = 256, O_DEVICE, O_FSTYPE, O_OPTIONS, O_ACK_DIR, O_SEED, O_DEADLINE, O_PROGRESS,
@@ -98,7 +98,7 @@ static int parse_gaps(struct options *o)
 			if (g < GAP_COUNT && o->gaps[i] == (enum gap)g)
 				return usage("--gap", optarg, "each gap once");
 		if (g == GAP_COUNT)
-			return usage("--gap", optarg, "a comma list of none, fsync, sync, syncfs");
+			return usage("--gap", optarg, "a comma list of none, fsync, sync, syncfs, before");
 		o->gaps[o->gap_count++] = (enum gap)g;
 		if (!s[len])
 			return -1;

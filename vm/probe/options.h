@@ -14,7 +14,8 @@
 #define WRITERS_MAX 64u
 #define BLOCK 65536u			/* "aligned64k", and what the other probes write */
 
-enum gap { GAP_NONE, GAP_FSYNC, GAP_SYNC, GAP_SYNCFS, GAP_COUNT };
+/* GAP_BEFORE: the write comes before the removal, and syncfs into the gap. */
+enum gap { GAP_NONE, GAP_FSYNC, GAP_SYNC, GAP_SYNCFS, GAP_BEFORE, GAP_COUNT };
 enum bound { BOUND_ATTEMPTS, BOUND_ACKS, BOUND_CYCLES, BOUND_SECONDS };
 
 extern const char *const gap_names[GAP_COUNT];

@@ -27,6 +27,7 @@ static void do_gap(struct probe *p, struct case_result *c, enum gap gap, int fd)
 		sync();
 		break;
 	case GAP_SYNCFS:
+	case GAP_BEFORE:
 		sc = SC_SYNCFS;
 		r = syncfs(p->vol.root_fd);
 		break;
@@ -38,20 +39,28 @@ static void do_gap(struct probe *p, struct case_result *c, enum gap gap, int fd)
 	case_observe(c, "gap_errors", r != 0);
 }
 
+static int write_record(struct probe *p, struct case_result *c, int fd, uint64_t seq)
+{
+	shared_phase(p->shared, "write");
+	return probe_write_block(p, &c->errs, fd, 0, 0, seq);
+}
+
 static void cycle(struct probe *p, struct case_result *c, enum gap gap, struct expectation *e)
 {
-	int fd, err;
+	bool before = gap == GAP_BEFORE;
+	int fd, err = 0;
 
 	snprintf(e->name, sizeof(e->name), "%s.%u", gap_names[gap], e->cycle);
-	e->phase = PHASE_ABSENT;
+	e->phase = before ? PHASE_PRESENT : PHASE_ABSENT;
 	fd = probe_open(p, c, e->name, O_CREAT | O_EXCL | O_WRONLY);
 	if (fd < 0)
 		fail(e->name, "open", errno, "a file that can be created while the key is there",
 		     "look at dmesg");
+	if (before)
+		err = write_record(p, c, fd, e->seq);
 	probe_remove_key(p, c);
-
-	shared_phase(p->shared, "write");
-	err = probe_write_block(p, &c->errs, fd, 0, 0, e->seq);
+	if (!before)
+		err = write_record(p, c, fd, e->seq);
 	do_gap(p, c, gap, fd);
 	shared_phase(p->shared, "close");
 	if (close(fd)) {
