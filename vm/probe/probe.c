@@ -63,6 +63,8 @@ void probe_add_key(struct probe *p, struct case_result *c)
 			return;
 		if (c)
 			errmap_add(&c->errs, SC_ADD_KEY, err);
+		if (err == EOPNOTSUPP || err == ENOTTY || err == EINVAL || err == EACCES)
+			break;
 		clock_sleep_us(10000);
 	}
 	fail(p->o->mount, "FS_IOC_ADD_ENCRYPTION_KEY", err,

@@ -114,10 +114,10 @@ static void setup(struct probe *p)
 
 		snprintf(expected, sizeof(expected), "a fresh %s with the encrypt feature",
 			 p->o->fstype);
-		snprintf(next, sizeof(next), "%s, check --mount-options and dmesg",
-			 !strcmp(p->o->fstype, "btrfs") ? "mkfs.btrfs" :
-			 !strcmp(p->o->fstype, "f2fs")  ? "mkfs.f2fs -O encrypt" :
-							  "mkfs.ext4 -O encrypt");
+		snprintf(next, sizeof(next), "%scheck --fstype and --mount-options; look at dmesg",
+			 !strcmp(p->o->fstype, "btrfs") ? "mkfs.btrfs; " :
+			 !strcmp(p->o->fstype, "f2fs")  ? "mkfs.f2fs -O encrypt; " :
+			 !strcmp(p->o->fstype, "ext4")  ? "mkfs.ext4 -O encrypt; " : "");
 		fail(p->o->device, "mount", err, expected, next);
 	}
 	shared_phase(p->shared, "setup");

@@ -59,8 +59,14 @@ int volume_mount(struct volume *v)
 	if (!data)
 		return ENOMEM;
 	volume_split_options(v->options, &flags, data);
-	if (mount(v->device, v->mount, v->fstype, flags, data))
+	/* Something like a udev rule may still look at a device that was just unmounted. */
+	for (int i = 0; mount(v->device, v->mount, v->fstype, flags, data); i++) {
 		err = errno;
+		if (err != EBUSY || i == 100)
+			break;
+		err = 0;
+		clock_sleep_us(20000);
+	}
 	free(data);
 	if (err)
 		return err;

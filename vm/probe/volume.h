@@ -10,7 +10,7 @@ struct volume {
 	int root_fd;	/* root directory, O_RDONLY; -1 while unmounted */
 };
 
-/* Each 0 or an errno. */
+/* Each 0 or an errno. Mounting tries EBUSY again for 2 s. */
 int volume_mount(struct volume *v);
 /* Closes root_fd. EBUSY is tried again for up to 10 s: closed files may be put late. */
 int volume_unmount(struct volume *v);
