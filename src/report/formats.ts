@@ -2,7 +2,7 @@
 import type { CellResult, RunRecord } from '../run/types.js';
 import { casesText, lossText, otherText, resultText } from './row-text.js';
 import type { Summary } from './summary.js';
-import { clean, duration } from './text.js';
+import { clean, duration, shorten } from './text.js';
 
 export interface TableText {
   readonly head: readonly string[];
@@ -27,7 +27,11 @@ export function reportTable(summary: Summary): TableText {
         row.removal
           ? `${duration(row.removal.latencyUs.median)} / ${duration(row.removal.latencyUs.p99)}`
           : '',
-        [otherText(row), marks.join(', '), clean(row.unexpected[0]?.detail ?? row.remarks[0] ?? '')]
+        [
+          otherText(row),
+          marks.join(', '),
+          shorten(clean(row.unexpected[0]?.detail ?? row.remarks[0] ?? ''), 60),
+        ]
           .filter((text) => text !== '')
           .join('; '),
       ];

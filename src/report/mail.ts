@@ -28,7 +28,7 @@ function header(summary: Summary): string[] {
   lines.push(
     `qemu         ${environment.qemu}`,
     `accelerator  ${environment.accelerator.name}${environment.accelerator.reason ? ` (${clean(environment.accelerator.reason)})` : ''}`,
-    `guest        ${environment.guest.cpus} CPUs, ${environment.guest.memoryMiB} MiB; image ${environment.image.key.slice(0, 12)}; ${plural(summary.guests, 'boot')}`,
+    `guest        ${environment.guest.cpus} CPUs, ${environment.guest.memoryMiB} MiB; image ${environment.image.key.slice(0, 12)}; ${plural(summary.guests, 'guest')} used`,
     `host         ${environment.host.cpu}, ${environment.host.cpus} CPUs, ${environment.host.memoryMiB} MiB, Linux ${environment.host.kernel}${summary.hostLoad ? `, load ${summary.hostLoad.median.toFixed(1)} (max ${summary.hostLoad.max.toFixed(1)})` : ''}`,
   );
   const packages = Object.entries(environment.image.packages);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { OUTCOMES } from '../core/outcome.js';
 import type { Row } from './summary.js';
-import { caseText, clean, duration, errnoText, flaky, percentages } from './text.js';
+import { shorten, caseText, clean, duration, errnoText, flaky, percentages } from './text.js';
 
 /** `pass 5/5`, `flaky 42% (21/50)`, `fail 5/5`, `notrun 5/5`, `-` before the first result. */
 export function resultText(row: Row): string {
@@ -63,11 +63,11 @@ export function details(row: Row): string[] {
   const [first] = row.unexpected;
   if (first) {
     const more = row.unexpected.length > 1 ? ` (and ${row.unexpected.length - 1} more)` : '';
-    lines.push(`!! not as contracted: ${clean(first.detail)}${more}; see ${first.files}`);
+    lines.push(`!! not as contracted: ${shorten(clean(first.detail), 200)}${more}; see ${first.files}`);
   }
   const others = otherText(row);
   if (others) lines.push(`no result: ${others}`);
-  if (row.remarks[0] && !row.unexpected.length) lines.push(clean(row.remarks[0]));
+  if (row.remarks[0] && !row.unexpected.length) lines.push(shorten(clean(row.remarks[0]), 200));
   if (row.failures && row.failures.successes > 0) lines.push(failureText(row));
   const effect = row.losses?.designEffect;
   if (effect !== undefined && effect > 1)

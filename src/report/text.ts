@@ -26,6 +26,11 @@ export function flaky(events: number, trials: number): string {
   return `${Math.round((events / trials) * 100)}% (${events}/${trials})`;
 }
 
+/** At most `limit` characters, the last of which says that there is more. */
+export function shorten(text: string, limit: number): string {
+  return text.length <= limit ? text : `${text.slice(0, limit - 3)}...`;
+}
+
 /** `1 boot`, `2 boots` */
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
