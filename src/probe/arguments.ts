@@ -41,12 +41,13 @@ export function planArguments(
   effort: Effort,
   extra: readonly string[] = [],
 ): readonly string[] {
-  const defaults = probeOf(test).args[effort];
+  const { args, always = [] } = probeOf(test);
   const named = optionNames(extra);
   const ours = named.find((name) => OURS.includes(name));
   if (ours)
     throw new UserError({ subject: `arguments of ${test}`, observed: `${ours} is set by enokey itself` });
-  return named.some((name) => BOUNDS.includes(name)) ? [...extra] : [...defaults, ...extra];
+  const bound = named.some((name) => BOUNDS.includes(name)) ? [] : args[effort];
+  return [...always, ...bound, ...extra];
 }
 
 export interface ProbeInvocation {

@@ -15,7 +15,10 @@ export interface ProbeDefinition {
   readonly defaultCases: readonly string[];
   /** What an attempt is. Of writes and stores no more can be lost than were acknowledged. */
   readonly unit: 'write' | 'store' | 'read' | 'open';
+  /** Arguments that say how much; a user's bound takes their place. */
   readonly args: Readonly<Record<Effort, readonly string[]>>;
+  /** Further arguments, whatever the effort. */
+  readonly always?: readonly string[];
   /** Longest time that the probe may take at time scale 1, ms. */
   readonly limitMs: number;
   /** Usual time at time scale 10 (TCG) and normal effort, ms; for estimates only. */
@@ -38,6 +41,8 @@ const PROBES: readonly ProbeDefinition[] = [
     defaultCases: ['gap=none', 'gap=fsync', 'gap=sync'],
     unit: 'write',
     args: CYCLES,
+    // `before` asks whether what was dirty when the key went away is written: variants differ there without timing.
+    always: ['--gap', 'none,fsync,sync,before'],
     limitMs: 30_000,
     usualMs: 3000,
   },

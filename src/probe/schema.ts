@@ -45,6 +45,7 @@ const probeCase = z.looseObject({
   unacknowledged_present: count,
   attempts_per_second: z.number().min(0),
   errno: errnos,
+  sentinel_errno: errnos,
   verify_errno: errnos,
   removal: z.looseObject({
     count,

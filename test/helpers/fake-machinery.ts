@@ -9,6 +9,7 @@ import type { EnokeyEvent } from '../../src/core/events.js';
 import { UserError } from '../../src/core/errors.js';
 import type { Guest, GuestSpec, SupervisedResult } from '../../src/guest/types.js';
 import type { Artifact } from '../../src/kernel/types.js';
+import { expectedCases } from '../../src/probe/arguments.js';
 import { PROBE_TESTS, probeOf } from '../../src/probe/catalog.js';
 import { ProbeDriver } from '../../src/run/probe-driver.js';
 import type { BootAttempt, Machinery } from '../../src/run/needs.js';
@@ -48,7 +49,8 @@ function option(argv: readonly string[], name: string): string {
 }
 
 export function healthyAnswer(probe: string, seed: number): string {
-  const cases = probeOf(`probe/${probe}`).defaultCases.map((name) => probeCase({ name }));
+  const test = `probe/${probe}`;
+  const cases = expectedCases(test, probeOf(test).always ?? []).map((name) => probeCase({ name }));
   return jsonLines(probeStart(probe, seed), probeResult(probe, seed, cases));
 }
 

@@ -16,6 +16,7 @@ export function probeCase(changes: Record<string, unknown> = {}): Record<string,
     unacknowledged_present: 0,
     attempts_per_second: 1234.5,
     errno: { open: { ENOKEY: 10 } },
+    sentinel_errno: { open: { ENOKEY: 10 } },
     verify_errno: {},
     removal: {
       count: 10,

@@ -12,7 +12,7 @@ describe('arguments of a probe', () => {
       '--writers',
       '4',
     ]);
-    expect(planArguments('probe/open-fd', 'quick')).toEqual(['--cycles', '1']);
+    expect(planArguments('probe/mmap', 'quick')).toEqual(['--cycles', '1']);
   });
 
   it("give way to a bound of the user's, since a race takes one only", () => {
@@ -24,6 +24,9 @@ describe('arguments of a probe', () => {
   });
 
   it('choose cases', () => {
+    expect(
+      expectedCases('probe/open-fd', planArguments('probe/open-fd', 'normal', ['--cycles', '9'])),
+    ).toEqual(['gap=none', 'gap=fsync', 'gap=sync', 'gap=before']);
     expect(expectedCases('probe/open-fd', [])).toEqual(['gap=none', 'gap=fsync', 'gap=sync']);
     expect(expectedCases('probe/open-fd', ['--gap', 'syncfs'])).toEqual(['gap=syncfs']);
     expect(expectedCases('probe/open-fd', ['--gap=sync,none'])).toEqual(['gap=none', 'gap=sync']);
