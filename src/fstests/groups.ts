@@ -16,7 +16,7 @@ const HEAD_BYTES = 16 * 1024;
 
 /** The groups that a test declares: arguments of `_begin_fstest` (since 2021). Undefined when it declares none. */
 export function declaredGroups(source: string): string[] | undefined {
-  const match = /^_begin_fstest[ \t]+(.*(?:\\\n.*)*)$/m.exec(source);
+  const match = /^_begin_fstest[ \t]+((?:.*\\\n)*.*)$/m.exec(source);
   return match?.[1]
     ?.replaceAll('\\\n', ' ')
     .replace(/#.*$/, '')

@@ -162,7 +162,7 @@ export class CheckParser {
       this.current.status = 'notrun';
       this.current.text = (notrun[1] ?? '').replace(/^.*? -- /, '');
     } else if (/^\s+\[expunged\]$/.test(text)) this.current.status = 'expunged';
-    else if (/ - no such test\?$/.test(text)) this.current.status = 'missing';
+    else if (/ - (?:no such test\?|unknown test, ignored)$/.test(text)) this.current.status = 'missing';
     else if (time) {
       this.current.status = 'pass';
       this.current.seconds = Number(time[1]);

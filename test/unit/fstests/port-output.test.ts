@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { describe, expect, it } from 'vitest';
+
+import { readPort } from '../../../src/fstests/port-output.js';
+
+const line = (changes: object = {}, phases: Record<string, [string, string?]> = {}): string =>
+  `${JSON.stringify({
+    type: 'result',
+    schema: 1,
+    reason: '',
+    phases: Object.fromEntries(
+      ['single-threaded', 'multi-threaded'].map((name) => [
+        name,
+        { verdict: phases[name]?.[0] ?? 'kept', detail: phases[name]?.[1] ?? '' },
+      ]),
+    ),
+    appended: 1000,
+    refused: 50,
+    failed: 0,
+    adds: 20,
+    removals: 20,
+    remove_failed: 0,
+    found: 1000,
+    errno: { open: { ENOKEY: 50 }, write: {} },
+    ...changes,
+  })}\n`;
+
+describe('what the port says', () => {
+  it('passes when both phases kept everything', () => {
+    expect(readPort(line(), 0)).toEqual({
+      outcome: 'pass',
+      summary: 'pass, 1000 appends kept, 20 removals',
+      cases: { 'single-threaded': 'kept', 'multi-threaded': 'kept' },
+      counts: { attempts: 1050, acknowledged: 1000, lost: 0, wrong: 0 },
+      errnos: { open: { ENOKEY: 50 } },
+    });
+  });
+
+  it('names the phase that failed and counts what was lost', () => {
+    const reading = readPort(
+      line({ found: 990 }, { 'multi-threaded': ['lost', 'the file has 990 bytes'] }),
+      1,
+    );
+    expect(reading).toMatchObject({
+      outcome: 'fail',
+      counts: { acknowledged: 1000, lost: 10 },
+      cases: { 'single-threaded': 'kept', 'multi-threaded': 'lost' },
+    });
+    expect(reading.summary).toBe('multi-threaded: lost (the file has 990 bytes)');
+  });
+
+  it('is inconclusive when the race met no removed key, or nothing went through', () => {
+    expect(readPort(line({ refused: 0, errno: { open: {}, write: {} } }), 0).outcome).toBe('inconclusive');
+    expect(readPort(line({ appended: 0, found: 0 }), 0).outcome).toBe('inconclusive');
+  });
+
+  it('passes a notrun on with its reason', () => {
+    expect(readPort(line({ type: 'notrun', reason: 'no encryption here' }), 4)).toMatchObject({
+      outcome: 'notrun',
+      summary: 'notrun: no encryption here',
+    });
+  });
+
+  it.each([
+    ['a pass with exit 1', line(), 1],
+    ['a pass without an exit status', line(), undefined],
+    ['a failure with exit 0', line({}, { 'single-threaded': ['lost'] }), 0],
+    ['a notrun with exit 0', line({ type: 'notrun' }), 0],
+    ['two lines', line() + line(), 0],
+    ['nothing', '', 0],
+    ['garbage', '\u0000\u0001', 0],
+    ['a cut-off line', line().slice(0, 80), 0],
+    ['negative counts', line({ appended: -5 }), 0],
+    ['a verdict with escapes', line({}, { 'single-threaded': ['\u001b[31m'] }), 1],
+    ['an error', line({ type: 'error', reason: 'mkdir: EEXIST' }), 3],
+  ])('takes %s for a fault of the machinery', (_what, stdout, exit) => {
+    expect(readPort(stdout, exit).outcome).toBe('infra');
+  });
+});
