@@ -55,7 +55,7 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
       ...(await baseSources(definition)),
       ...(first === undefined ? own : await cut(asked, own, first)),
     ],
-    mountOptions: definition.mountOptions as Record<string, string>,
+    mountOptions: definition.mountOptions,
     kernelArgs: definition.kernelArgs,
     filesystems: definition.filesystems,
     overrides: definition.overrides,

@@ -23,7 +23,10 @@ export function nearest(wrong: string, known: readonly string[]): string | undef
   let best: { name: string; cost: number } | undefined;
   for (const name of known) {
     const cost = distance(wrong.toLowerCase(), name.toLowerCase());
-    if (cost <= Math.max(1, Math.floor(name.length / 3)) && (!best || cost < best.cost))
+    if (
+      cost <= Math.max(1, Math.floor(Math.max(name.length, wrong.length) / 3)) &&
+      (!best || cost < best.cost)
+    )
       best = { name, cost };
   }
   return best?.name;

@@ -51,7 +51,9 @@ export async function readYaml(file: string): Promise<unknown> {
 export function checkYaml<T>(file: string, data: unknown, schema: z.ZodType<T>): T {
   const result = schema.safeParse(data);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
+  // A misspelt key is also missing under its right name: what was written explains more than what was not.
+  const { issues } = result.error;
+  const issue = issues.find(({ message }) => message.startsWith('unknown key')) ?? issues[0];
   const field = fieldPath(issue?.path ?? []);
   const more = result.error.issues.length - 1;
   throw new UserError({

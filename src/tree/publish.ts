@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { Context } from '../core/context.js';
@@ -108,28 +108,37 @@ async function checkedOutAt(git: Git, branch: string): Promise<string | undefine
   return /^worktree (.*)$/m.exec(entry ?? '')?.[1];
 }
 
-/** Files of the user's, not known to git, that a checkout would overwrite. A dry run: the index is not written. */
+/**
+ * Refuses a checkout that would overwrite files which git does not know, ignored ones too: git itself would not mind
+ * those. The tree is clean, so that a path which the series adds is in the way exactly when something is there.
+ */
 async function refuseCheckout({ ground, commit }: PublishOptions, folder: string): Promise<void> {
   const git = new Git(folder, {
     owned: false,
     env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: path.join(ground.repo, 'objects') },
   });
-  const dry = await git.run([
-    'read-tree',
-    '-n',
-    '-m',
-    '-u',
-    '--exclude-per-directory=.gitignore',
-    'HEAD',
-    commit,
-  ]);
-  if (dry.exitCode === 0) return;
-  const said = /^error: (.*)$/m.exec(dry.stderr)?.[1] ?? dry.stderr.trim().split('\n')[0];
-  throw new UserError({
-    subject: folder,
-    observed: `cannot be switched: ${said}`,
-    next: 'move that file away, or use --worktree DIR',
-  });
+  const diff = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', '--diff-filter=A', 'HEAD', commit];
+  for (const added of (await git.read(...diff)).split('\0').filter(Boolean)) {
+    const found = await firstInTheWay(folder, added);
+    if (found === undefined) continue;
+    throw new UserError({
+      subject: folder,
+      observed: `cannot be switched: ${found} is there, and git does not know it`,
+      next: 'move it away, or use --worktree DIR',
+    });
+  }
+}
+
+/** The path itself when something is there, or a parent of it that is no folder. */
+async function firstInTheWay(folder: string, file: string): Promise<string | undefined> {
+  const parts = file.split('/');
+  for (let depth = 1; depth <= parts.length; depth++) {
+    const part = parts.slice(0, depth).join('/');
+    const found = await lstat(path.join(folder, part)).catch(() => undefined);
+    if (!found) return undefined;
+    if (depth === parts.length || !found.isDirectory()) return part;
+  }
+  return undefined;
 }
 
 /**
@@ -157,7 +166,8 @@ export async function publishBranch(context: Context, options: PublishOptions): 
   try {
     if (options.worktree !== undefined)
       await git.must(['worktree', 'add', '--quiet', options.worktree, branch]);
-    if (options.checkout) await git.must(['switch', '--quiet', '--no-guess', branch]);
+    if (options.checkout)
+      await git.must(['switch', '--quiet', '--no-guess', '--no-overwrite-ignore', branch]);
   } catch (error) {
     if (state === 'created') await git.run(['update-ref', '-d', ref, commit]);
     if (state === 'replaced' && before !== undefined) await git.run(['update-ref', ref, before, commit]);

@@ -25,7 +25,7 @@ export class TarError extends Error {}
  * of it is skipped by the next `next`.
  */
 export class TarReader {
-  private readonly source: AsyncIterator<Uint8Array>;
+  private readonly source: AsyncIterator<Uint8Array, unknown>;
   private buffer: Buffer = Buffer.alloc(0);
   private left = 0;
   private padding = 0;
@@ -101,8 +101,9 @@ export class TarReader {
   }
 
   private async fill(): Promise<void> {
-    const { value, done } = await this.source.next();
-    if (done || !value) throw new TarError('the archive ends in the middle');
+    const result = await this.source.next();
+    if (result.done) throw new TarError('the archive ends in the middle');
+    const { value } = result;
     this.buffer = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   }
 
@@ -147,7 +148,8 @@ function number(block: Buffer, at: number, length: number): number {
     return value;
   }
   const digits = cString(block, at, length).trim();
-  if (!/^[0-7]*$/.test(digits)) throw new TarError(`"${digits}" is not an octal number`);
+  if (!/^[0-7]*$/.test(digits))
+    throw new TarError('not a tar archive (a header has a field that is no number)');
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 }
 
