@@ -328,6 +328,7 @@ int main(int argc, char **argv)
 	selftest_scan(dir);
 	test_case();
 	test_sigbus(dir);
+	selftest_supervise();
 	selftest_usage(argv[1]);
 	rmdir(dir);
 	printf("%u checks passed, %u failed\n", passed, failed);

@@ -15,4 +15,7 @@ void selftest_scan(const char *dir);
 /* What the program at path @probe says to a wrong command line, and to --help. */
 void selftest_usage(const char *probe);
 
+/* That the supervisor answers however the process that it watches ends. Takes 3 s. */
+void selftest_supervise(void);
+
 #endif
