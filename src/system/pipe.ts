@@ -84,7 +84,9 @@ function failure(
   by: string | null,
   stderr: string,
 ): Error {
-  const last = stderr.trim().split('\n').at(-1) ?? '';
+  const said = stderr.trim().split('\n');
+  // A program that meets a full disk often stumbles over the consequences last.
+  const last = said.find((line) => /No space left|Disk quota/i.test(line)) ?? said.at(-1) ?? '';
   if (code === 127 && /setpriv: failed to execute/.test(stderr)) {
     return new UserError({
       subject: command,

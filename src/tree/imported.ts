@@ -6,7 +6,7 @@ import type { Base } from '../config/types.js';
 import type { Context } from '../core/context.js';
 import { InfraError, UserError } from '../core/errors.js';
 import { step } from '../core/events.js';
-import { requireSpace } from '../system/disk.js';
+import { formatBytes, freeBytes, requireSpace } from '../system/disk.js';
 import { diskError, exists, makeDirectoryAtomic, readIfThere } from '../system/files.js';
 import { Git } from '../system/git.js';
 import { withLock } from '../system/lock.js';
@@ -180,8 +180,8 @@ async function fill(context: Context, base: Base, repo: string, source: Source):
       await makeDirectoryAtomic(repo, async (dir) => {
         note = await fillRepository(context, base, dir, source, (files) =>
           progress(`${files} files`, Math.min(0.99, files / USUAL_FILES)),
-        ).catch((error: unknown) => {
-          throw noSpace(error, path.dirname(repo));
+        ).catch(async (error: unknown) => {
+          throw await noSpace(error, path.dirname(repo));
         });
       });
       if (!note) throw new Error('nothing was imported');
@@ -191,13 +191,20 @@ async function fill(context: Context, base: Base, repo: string, source: Source):
   );
 }
 
-/** git's words for a full disk, as the error that names folder and need. */
-function noSpace(error: unknown, dir: string): unknown {
-  if (!(error instanceof InfraError) || !/No space left|Disk quota/i.test(error.message)) return error;
+/** Less than this is left on a disk that was full a moment ago. */
+const NEARLY_FULL = 16 * 1024 ** 2;
+
+/**
+ * The error that names folder and need, when a full disk is behind it: git fast-import may call that "disk
+ * corruption", so that the space which is left counts for more than its words.
+ */
+async function noSpace(error: unknown, dir: string): Promise<unknown> {
+  if (!(error instanceof InfraError)) return error;
+  if (!/No space left|Disk quota/i.test(error.message) && (await freeBytes(dir)) > NEARLY_FULL) return error;
   return diskError(
     Object.assign(new Error(error.message, { cause: error }), { code: 'ENOSPC' }),
     dir,
-    '900 MiB',
+    formatBytes(IMPORT_BYTES),
   );
 }
 
