@@ -6,7 +6,6 @@ import type { CaseReading, Reading, Removal } from './types.js';
 
 /** Strips what could drive a terminal and bounds the length: the guest wrote it. */
 function clean(text: string | null, limit = 200): string {
-  // eslint-disable-next-line no-control-regex
   return (text ?? '')
     .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .trim()

@@ -3,7 +3,6 @@ import type { Proportion } from '../stats/interval.js';
 
 /** Strips what could drive a terminal: some of the texts come from a guest. */
 export function clean(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { Variant } from '../config/types.js';
@@ -6,7 +7,7 @@ import type { Context } from '../core/context.js';
 import { EnokeyError, InterruptedError, throwIfAborted } from '../core/errors.js';
 import { isRetryable, type CellKey, type Mark, type Outcome } from '../core/outcome.js';
 import type { Reading } from '../probe/types.js';
-import { writeAtomic } from '../system/files.js';
+import { diskError, temporaryBeside } from '../system/files.js';
 import type { CellContext, TestDriver } from './driver.js';
 import { RunFolder } from './folder.js';
 import type { Machinery } from './needs.js';
@@ -115,8 +116,19 @@ function isResult(outcome: Outcome): boolean {
   return outcome === 'pass' || outcome === 'fail';
 }
 
+/**
+ * Whole or not at all, but not synced: it outlives any kill of ours, and what a crash of the host must not take is
+ * in the journal.
+ */
 async function writeVerdict(dir: string, verdict: object): Promise<void> {
-  await writeAtomic(path.join(dir, 'verdict.json'), `${JSON.stringify(verdict, null, 1)}\n`);
+  const file = path.join(dir, 'verdict.json');
+  const temporary = temporaryBeside(file);
+  try {
+    await writeFile(temporary, `${JSON.stringify(verdict, null, 1)}\n`);
+    await rename(temporary, file);
+  } catch (error) {
+    throw diskError(error, dir);
+  }
 }
 
 interface CellJob {

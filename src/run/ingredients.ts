@@ -66,7 +66,7 @@ export async function ensureIngredients(
     accelerator: { name: accelerator.name, reason: accelerator.reason },
     host: machinery.host(),
     guest: plan.guest,
-    ...Object.assign({}, ...drivers.map((driver) => driver.environment ?? {})),
+    ...drivers.reduce<Partial<Environment>>((all, driver) => ({ ...all, ...driver.environment }), {}),
   };
   return { artifacts, image, accelerator, drivers, environment };
 }

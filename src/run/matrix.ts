@@ -99,6 +99,7 @@ async function runLocked(
   const done = new Set(results.map(cellId));
   const missing = plan.cells.filter((cell) => !done.has(cellId(cell)));
   let boots = 0;
+  let bootTimes: SessionTiming['bootTimes'] = [];
   let session: SessionTiming | undefined;
   try {
     if (missing.length > 0) {
@@ -142,7 +143,7 @@ async function runLocked(
         );
       } finally {
         await pool.stopAll();
-        boots = pool.boots;
+        ({ boots, bootTimes } = pool);
       }
     }
   } catch (error) {
@@ -152,7 +153,7 @@ async function runLocked(
     );
   } finally {
     await journal.close();
-    session = watch.session(startedAt, results.length - done.size, boots);
+    session = watch.session(startedAt, results.length - done.size, boots, bootTimes);
     await folder.addTiming(session).catch(() => undefined);
   }
   const environment: Environment | undefined = await folder.readEnvironment();

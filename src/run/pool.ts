@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Variant } from '../config/types.js';
 import type { Context } from '../core/context.js';
 import { diskError } from '../system/files.js';
-import type { DiskSpec, Guest } from '../guest/types.js';
+import type { BootTimes, DiskSpec, Guest } from '../guest/types.js';
 import type { Accelerator } from '../host/types.js';
 import type { GuestImage } from '../image/types.js';
 import type { Artifact } from '../kernel/types.js';
@@ -48,6 +48,7 @@ export class GuestPool {
   private readonly live = new Map<string, PooledGuest>();
   private serial: number | undefined;
   boots = 0;
+  readonly bootTimes: (BootTimes & { readonly guest: string })[] = [];
 
   constructor(private readonly parts: PoolParts) {}
 
@@ -68,6 +69,7 @@ export class GuestPool {
     const id = `g${await this.nextSerial()}-${safeName(variant).slice(0, 24)}`;
     const attempt = await this.boot(id, variant);
     if (!('guest' in attempt)) return { ...attempt, id };
+    this.bootTimes.push({ guest: id, ...attempt.guest.bootTimes });
     const pooled: PooledGuest = { id, guest: attempt.guest, prepared: new Set() };
     this.live.set(variant, pooled);
     return pooled;

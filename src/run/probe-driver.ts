@@ -46,7 +46,6 @@ function merged(all: readonly Incident[]): Incident {
 }
 
 function lastLine(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return (text.trim().split('\n').at(-1) ?? '').replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 200);
 }
 
@@ -223,7 +222,6 @@ async function keepConsole(guest: Guest, incident: Incident, dir: string): Promi
   }
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(to - from), 0, to - from, from);
-    // eslint-disable-next-line no-control-regex
     const text = buffer
       .subarray(0, bytesRead)
       .toString('utf8')

@@ -31,7 +31,12 @@ export class Stopwatch {
     }
   }
 
-  session(startedAt: Date, cells: number, boots: number): SessionTiming {
+  session(
+    startedAt: Date,
+    cells: number,
+    boots: number,
+    bootTimes: SessionTiming['bootTimes'],
+  ): SessionTiming {
     const totalMs = this.clock() - this.began;
     const round = (ms: number): number => Math.round(ms * 10) / 10;
     return {
@@ -42,6 +47,7 @@ export class Stopwatch {
       outsideGuestsMs: round(totalMs - this.insideMs),
       cells,
       boots,
+      bootTimes,
     };
   }
 }

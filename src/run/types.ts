@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { CellKey, Mark, Outcome } from '../core/outcome.js';
 import type { FstestsPlan } from '../fstests/selection.js';
+import type { BootTimes } from '../guest/types.js';
 import type { Reading } from '../probe/types.js';
 
 /** How a cell stands to its variant's contract. */
@@ -106,4 +107,6 @@ export interface SessionTiming {
   readonly outsideGuestsMs: number;
   readonly cells: number;
   readonly boots: number;
+  /** Of every guest that came up, ms since QEMU's start. */
+  readonly bootTimes: readonly (BootTimes & { readonly guest: string })[];
 }

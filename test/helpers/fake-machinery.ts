@@ -72,6 +72,7 @@ export function fakeMachinery(behaviour: FakeBehaviour = {}): FakeMachinery {
   const guestOf = (spec: GuestSpec): Guest => {
     let alive = true;
     return {
+      bootTimes: { initMs: 1, readyMs: 2, sshMs: 3, firstCommandMs: 4 },
       name: spec.name,
       spec,
       console: path.join(spec.workDir, 'console.log'),

@@ -112,7 +112,7 @@ describe('a run folder in use', () => {
     while (!(await stat(folder.lockFile).catch(() => undefined))) await delay(10);
     await expect(startFake(fakeContext(root), fakeMachinery(), undefined)).rejects.toMatchObject({
       exitCode: 2,
-      message: expect.stringMatching(/in use by process \d+/),
+      message: expect.stringMatching(/in use by process \d+/) as string,
     });
     child.kill();
     await child.output;

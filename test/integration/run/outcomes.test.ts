@@ -63,7 +63,7 @@ describe('a guest that dies', () => {
     expect(record.results.map((cell) => cell.tries)).toEqual([1, 1, 1]);
     expect(record.results[1]).toMatchObject({
       standing: 'unexpected',
-      detail: expect.stringContaining('NULL pointer'),
+      detail: expect.stringContaining('NULL pointer') as string,
     });
     expect(machinery.boots).toHaveLength(2);
     expect(record.results.map((cell) => cell.guest)).toEqual(['g1-stock', 'g1-stock', 'g2-stock']);
@@ -183,7 +183,7 @@ describe('a failure', () => {
       await smallPlan({ iterations: 1 }),
     );
     expect(record.results).toMatchObject([
-      { outcome: 'fail', reading: { summary: expect.stringContaining('e2fsck: exit 4') } },
+      { outcome: 'fail', reading: { summary: expect.stringContaining('e2fsck: exit 4') as string } },
     ]);
     expect(
       await readFile(path.join(folder.dir, record.results[0]?.files ?? '', 'fsck.txt'), 'utf8'),
@@ -211,7 +211,7 @@ describe('a failure', () => {
       await smallPlan({ iterations: 2 }),
     );
     expect(record.results).toMatchObject([
-      { outcome: 'hang', tries: 1, detail: expect.stringContaining('remove-key') },
+      { outcome: 'hang', tries: 1, detail: expect.stringContaining('remove-key') as string },
       { outcome: 'hang', tries: 1 },
     ]);
     expect(machinery.boots).toHaveLength(2);
@@ -284,7 +284,9 @@ describe('a run that is interrupted', () => {
     });
     await expect(startFake(context, machinery, await smallPlan())).rejects.toMatchObject({
       exitCode: 130,
-      message: expect.stringMatching(/1 of 3 cells done; go on with: enokey matrix --resume --run '/),
+      message: expect.stringMatching(
+        /1 of 3 cells done; go on with: enokey matrix --resume --run '/,
+      ) as string,
     });
     expect(machinery.stopped).toHaveLength(1);
     expect((await folder.read()).results).toHaveLength(1);
@@ -312,7 +314,7 @@ describe('a resume', () => {
       startFake(fakeContext(root), fakeMachinery({ artifactKey: 'other' }), undefined),
     ).rejects.toMatchObject({
       exitCode: 2,
-      message: expect.stringMatching(/the kernel of stock was key-stock, is now other/),
+      message: expect.stringMatching(/the kernel of stock was key-stock, is now other/) as string,
     });
   });
 
@@ -320,7 +322,7 @@ describe('a resume', () => {
     await runSmall({});
     await expect(runSmall({})).rejects.toMatchObject({
       exitCode: 2,
-      message: expect.stringMatching(/already holds a run/),
+      message: expect.stringMatching(/already holds a run/) as string,
     });
   });
 });

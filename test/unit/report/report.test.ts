@@ -228,7 +228,6 @@ describe('the mail', () => {
     const text = mailText(
       summarise(runOf([cell({ outcome: 'infra', standing: 'unexpected', detail: 'a\u001b[2J\u0007b' })])),
     );
-    // eslint-disable-next-line no-control-regex
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/);
   });
 

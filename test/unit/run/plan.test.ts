@@ -82,7 +82,7 @@ describe('a plan', () => {
   ])('of %j is refused with one line and exit 2', async (options, message) => {
     await expect(planFake(options)).rejects.toMatchObject({
       exitCode: 2,
-      message: expect.stringMatching(message),
+      message: expect.stringMatching(message) as string,
     });
   });
 
