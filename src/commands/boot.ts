@@ -24,24 +24,48 @@ export default class Boot extends EnokeyCommand<typeof Boot> {
     '<%= config.bin %> boot stock --detach --name a && <%= config.bin %> ssh a -- uname -r',
     'echo "cat /proc/version" | <%= config.bin %> boot stock --profile debug',
   ];
-  static override args = { variant: Args.string({ required: true, description: 'variant, or VARIANT@N for its first N patches' }) };
+  static override args = {
+    variant: Args.string({ required: true, description: 'variant, or VARIANT@N for its first N patches' }),
+  };
   static override flags = {
     name: Flags.string({ helpValue: 'NAME', summary: 'name of the guest [default: the variant]' }),
     detach: Flags.boolean({ summary: 'leave the guest running and return once it answers' }),
-    fs: Flags.string({ multiple: true, helpValue: 'FS', summary: 'make FS with encryption on a disk of its own and mount it at /mnt/FS' }),
-    disk: Flags.string({ multiple: true, helpValue: 'NAME=SIZE', summary: 'add an empty disk, /dev/enokey/NAME' }),
+    fs: Flags.string({
+      multiple: true,
+      helpValue: 'FS',
+      summary: 'make FS with encryption on a disk of its own and mount it at /mnt/FS',
+    }),
+    disk: Flags.string({
+      multiple: true,
+      helpValue: 'NAME=SIZE',
+      summary: 'add an empty disk, /dev/enokey/NAME',
+    }),
     cpus: Flags.integer({ default: 2, min: 1, max: 8, summary: 'virtual CPUs' }),
     memory: Flags.integer({ default: 1024, min: 128, helpValue: 'MiB', summary: 'memory of the guest' }),
-    accel: Flags.option({ options: ['kvm', 'tcg'] as const, summary: 'accelerator [default: KVM when it works]' })(),
-    profile: Flags.option({ options: ['default', 'debug'] as const, summary: 'kernel configuration; debug has KASAN and lockdep' })(),
+    accel: Flags.option({
+      options: ['kvm', 'tcg'] as const,
+      summary: 'accelerator [default: KVM when it works]',
+    })(),
+    profile: Flags.option({
+      options: ['default', 'debug'] as const,
+      summary: 'kernel configuration; debug has KASAN and lockdep',
+    })(),
     tree: Flags.string({ helpValue: 'DIR', summary: 'kernel git tree to build from' }),
-    'kernel-arg': Flags.string({ multiple: true, helpValue: 'ARG', summary: 'append to the kernel command line' }),
+    'kernel-arg': Flags.string({
+      multiple: true,
+      helpValue: 'ARG',
+      summary: 'append to the kernel command line',
+    }),
   };
 
   protected async execute(): Promise<object> {
     const { flags } = this;
     if (this.jsonEnabled() && !flags.detach) {
-      throw new UserError({ subject: '--json', observed: 'a shell has no JSON result', next: 'add --detach' });
+      throw new UserError({
+        subject: '--json',
+        observed: 'a shell has no JSON result',
+        next: 'add --detach',
+      });
     }
     const variant = await this.settings.resolve(this.args.variant);
     const guest = await launchGuest(this.context, {
@@ -61,7 +85,14 @@ export default class Boot extends EnokeyCommand<typeof Boot> {
       await guest.detach();
       const record = await findGuest(this.context, guest.name);
       this.log(`${guest.name} runs ${record.release}: ${this.config.bin} ssh ${guest.name}`);
-      return { name: guest.name, release: record.release, pid: record.qemu?.pid, sshPort: record.sshPort, console: guest.console, bootTimes: guest.bootTimes };
+      return {
+        name: guest.name,
+        release: record.release,
+        pid: record.qemu?.pid,
+        sshPort: record.sshPort,
+        console: guest.console,
+        bootTimes: guest.bootTimes,
+      };
     }
     await this.quiet();
     try {

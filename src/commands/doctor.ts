@@ -26,7 +26,8 @@ export default class Doctor extends EnokeyCommand<typeof Doctor> {
     if (report.command) this.log(`\nTo install what is missing:\n  ${report.command}`);
     else if (missing.length > 0) {
       const packages = missing.flatMap((check) => (check.package ? [check.package] : []));
-      if (packages.length > 0) this.log(`\nMissing, by the names of Debian packages: ${[...new Set(packages)].join(' ')}`);
+      if (packages.length > 0)
+        this.log(`\nMissing, by the names of Debian packages: ${[...new Set(packages)].join(' ')}`);
     }
     if (!report.ok) process.exitCode = 2;
     return report;

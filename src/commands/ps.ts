@@ -12,7 +12,11 @@ export default class Ps extends EnokeyCommand<typeof Ps> {
 
   protected async execute(): Promise<object> {
     for (const name of await sweepGuests(this.context)) {
-      this.context.emit({ type: 'note', level: 'info', text: `removed guest ${name}, which nobody owned any more` });
+      this.context.emit({
+        type: 'note',
+        level: 'info',
+        text: `removed guest ${name}, which nobody owned any more`,
+      });
     }
     const guests = (await listGuests(this.context)).map((guest) => ({
       name: guest.name,

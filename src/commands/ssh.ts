@@ -10,7 +10,7 @@ export default class Ssh extends EnokeyCommand<typeof Ssh> {
   static override summary = 'open a shell, or run a command, in a guest that runs';
   static override description =
     'The exit code is that of the shell or command. Every argument after -- reaches the command unchanged: no shell ' +
-    'in between expands it. On a terminal Ctrl-C is the guest\'s.';
+    "in between expands it. On a terminal Ctrl-C is the guest's.";
   static override examples = [
     '<%= config.bin %> ssh stock',
     '<%= config.bin %> ssh stock -- dmesg --level=err,warn',
@@ -26,7 +26,12 @@ export default class Ssh extends EnokeyCommand<typeof Ssh> {
     const { connection } = await connectGuest(this.context, this.args.name);
     try {
       await this.quiet();
-      process.exitCode = await runTerminal(connection, this.rest.slice(1), userStreams(), this.context.signal);
+      process.exitCode = await runTerminal(
+        connection,
+        this.rest.slice(1),
+        userStreams(),
+        this.context.signal,
+      );
     } finally {
       connection.close();
     }

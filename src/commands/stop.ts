@@ -8,7 +8,8 @@ import { findGuest, listGuests } from '../guest/registry.js';
 
 export default class Stop extends EnokeyCommand<typeof Stop> {
   static override summary = 'end guests';
-  static override description = 'Ends the guests at once: what the guest did not write to its disks is lost, as are disks of `boot`.';
+  static override description =
+    'Ends the guests at once: what the guest did not write to its disks is lost, as are disks of `boot`.';
   static override usage = ['stop NAME...', 'stop --all'];
   static override examples = ['<%= config.bin %> stop stock', '<%= config.bin %> stop --all'];
   static override strict = false;

@@ -76,7 +76,12 @@ export function qemuArgs(spec: GuestSpec, files: GuestFiles): string[] {
     ...['-cpu', cpuModel(spec.accelerator.name), '-smp', String(spec.cpus), '-m', `${spec.memoryMiB}M`],
     ...['-kernel', spec.vmlinux, '-append', kernelCommandLine(spec.kernelArgs)],
     ...['-chardev', `file,id=console,path=${value(files.console)}`, '-serial', 'chardev:console'],
-    ...['-chardev', `socket,id=qmp,path=${value(files.qmpSocket)},server=on,wait=off`, '-mon', 'chardev=qmp,mode=control'],
+    ...[
+      '-chardev',
+      `socket,id=qmp,path=${value(files.qmpSocket)},server=on,wait=off`,
+      '-mon',
+      'chardev=qmp,mode=control',
+    ],
     ...['-fw_cfg', `name=opt/enokey/host_key,file=${value(files.hostKey)}`],
     ...['-fw_cfg', `name=opt/enokey/authorized_keys,file=${value(files.authorizedKeys)}`],
     ...drive('root', spec.rootfs, 'snapshot=on,cache=unsafe,discard=unmap'),
@@ -86,7 +91,9 @@ export function qemuArgs(spec: GuestSpec, files: GuestFiles): string[] {
         `disk${index}`,
         files.disks[index] ?? '',
         // An image is shared by guests and stays as it is.
-        disk.image === undefined ? 'cache=unsafe,discard=unmap,detect-zeroes=off' : 'snapshot=on,cache=unsafe,discard=unmap',
+        disk.image === undefined
+          ? 'cache=unsafe,discard=unmap,detect-zeroes=off'
+          : 'snapshot=on,cache=unsafe,discard=unmap',
       ),
       ...['-device', `virtio-blk-pci,drive=disk${index},serial=${disk.name}`],
     ]),

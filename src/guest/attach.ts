@@ -21,7 +21,10 @@ export function sshTarget(record: GuestRecord): SshTarget {
 }
 
 /** A session with a guest that another command booted. @throws UserError, InfraError when it does not answer. */
-export async function connectGuest(context: Context, name: string): Promise<{ record: GuestRecord; connection: SshConnection }> {
+export async function connectGuest(
+  context: Context,
+  name: string,
+): Promise<{ record: GuestRecord; connection: SshConnection }> {
   const record = await findGuest(context, name);
   try {
     return { record, connection: await SshConnection.connect(sshTarget(record), context.signal) };

@@ -4,7 +4,14 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Context } from '../core/context.js';
-import { BugError, EnokeyError, InfraError, InterruptedError, throwIfAborted, UserError } from '../core/errors.js';
+import {
+  BugError,
+  EnokeyError,
+  InfraError,
+  InterruptedError,
+  throwIfAborted,
+  UserError,
+} from '../core/errors.js';
 import { QEMU } from '../host/probe.js';
 import { generateKeyPair, SshConnection, type SshTarget } from '../ssh/index.js';
 import { onExit } from '../system/cleanup.js';
@@ -79,10 +86,15 @@ function checkSpec(spec: GuestSpec): void {
     ['memory', spec.memoryMiB, 64],
   ] as const) {
     if (!Number.isInteger(value) || value < least) {
-      throw new UserError({ subject: field, observed: String(value), expected: `an integer of at least ${least}` });
+      throw new UserError({
+        subject: field,
+        observed: String(value),
+        expected: `an integer of at least ${least}`,
+      });
     }
   }
-  if (!path.isAbsolute(spec.workDir)) throw new BugError({ subject: 'GuestSpec.workDir', observed: 'is relative' });
+  if (!path.isAbsolute(spec.workDir))
+    throw new BugError({ subject: 'GuestSpec.workDir', observed: 'is relative' });
 }
 
 /** A new sparse file; an older one of that name is replaced, so that no guest sees another's data. */
@@ -105,9 +117,15 @@ async function makeDisk(dir: string, disk: DiskSpec): Promise<string> {
 /** The last line that QEMU wrote about itself. */
 async function lastWords(file: string): Promise<string | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  const lines = text.split('\n').filter((line) => line.trim() && !/: warning: |terminating on signal/.test(line));
+  const lines = text
+    .split('\n')
+    .filter((line) => line.trim() && !/: warning: |terminating on signal/.test(line));
   const last = lines.at(-1);
-  return last === undefined ? undefined : stripControls(last).replace(/^\S*qemu\S*: /, '').slice(0, 300);
+  return last === undefined
+    ? undefined
+    : stripControls(last)
+        .replace(/^\S*qemu\S*: /, '')
+        .slice(0, 300);
 }
 
 /**
@@ -115,7 +133,11 @@ async function lastWords(file: string): Promise<string | undefined> {
  * Whatever fails, nothing stays behind but the logs in `workDir`.
  * @throws BootError (`boot-error` or `infra`), UserError for a bad spec or a name in use, InterruptedError.
  */
-export async function bootGuest(context: Context, spec: GuestSpec, options: BootOptions = {}): Promise<RunningGuest> {
+export async function bootGuest(
+  context: Context,
+  spec: GuestSpec,
+  options: BootOptions = {},
+): Promise<RunningGuest> {
   throwIfAborted(context.signal);
   checkSpec(spec);
   for (const file of [spec.vmlinux, spec.rootfs]) {
@@ -146,7 +168,10 @@ export async function bootGuest(context: Context, spec: GuestSpec, options: Boot
     cpus: spec.cpus,
     memoryMiB: spec.memoryMiB,
     kernelArgs: [...spec.kernelArgs],
-    disks: spec.disks.map((disk) => ({ ...disk, path: disk.image ?? path.join(spec.workDir, `${disk.name}.img`) })),
+    disks: spec.disks.map((disk) => ({
+      ...disk,
+      path: disk.image ?? path.join(spec.workDir, `${disk.name}.img`),
+    })),
     workDir: spec.workDir,
     console: path.join(spec.workDir, 'console.log'),
     qmpSocket,
@@ -227,17 +252,27 @@ export async function bootGuest(context: Context, spec: GuestSpec, options: Boot
       if (state.exit !== undefined || watch.fatal || watch.flooded) {
         const words = await lastWords(qemuLog);
         // Another process took the port between our look and QEMU's.
-        if (state.exit && attempts < PORT_TRIES && /Could not set up host forwarding rule/.test(words ?? '')) {
+        if (
+          state.exit &&
+          attempts < PORT_TRIES &&
+          /Could not set up host forwarding rule/.test(words ?? '')
+        ) {
           await launch();
           continue;
         }
         await watch.settle(limits.quietMs, limits.lateMs, () => state.exit !== undefined);
-        throw await failed('boot-error', [howEnded(state.exit), words].filter(Boolean).join(': ') || 'the kernel died');
+        throw await failed(
+          'boot-error',
+          [howEnded(state.exit), words].filter(Boolean).join(': ') || 'the kernel died',
+        );
       }
       if (times.hopeless) throw await failed('boot-error', times.hopeless);
       const elapsed = performance.now() - began;
       if (elapsed >= limits.bootMs) {
-        throw await failed('boot-error', `no SSH session within ${Math.round(limits.bootMs / 1000)} s (${lastError})`);
+        throw await failed(
+          'boot-error',
+          `no SSH session within ${Math.round(limits.bootMs / 1000)} s (${lastError})`,
+        );
       }
       // slirp accepts connections before the guest does: trying blindly costs a handshake's deadline each time.
       if (times.readyMs === undefined && elapsed < limits.bootMs / 2) {
@@ -254,6 +289,9 @@ export async function bootGuest(context: Context, spec: GuestSpec, options: Boot
         if (/verification failed/i.test(lastError)) {
           throw await failed('infra', `port ${record.sshPort} answers with another host key`);
         }
+        if (/authentication methods failed/i.test(lastError)) {
+          throw await failed('boot-error', 'the guest refuses the key that was handed to it');
+        }
         await delay(times.readyMs === undefined ? BLIND_RETRY_MS : 100);
       }
     }
@@ -265,7 +303,10 @@ export async function bootGuest(context: Context, spec: GuestSpec, options: Boot
       throw await failed('infra', `the guest runs ${stripControls(identity.release)}, not ${spec.release}`);
     }
     if (identity.buildId !== spec.buildId) {
-      throw await failed('infra', `the guest's build id is ${identity.buildId ?? 'absent'}, not ${spec.buildId}`);
+      throw await failed(
+        'infra',
+        `the guest's build id is ${identity.buildId ?? 'absent'}, not ${spec.buildId}`,
+      );
     }
     record = { ...record, state: 'running' };
     await updateRecord(context, record);
@@ -317,7 +358,9 @@ async function bootError(
     context.signal,
   );
   const last = watch.lastLines.filter((line) => line.trim()).at(-1);
-  const said = slice.fatal?.title ?? (outcome === 'boot-error' && last ? `last console line: ${last.slice(0, 200)}` : undefined);
+  const said =
+    slice.fatal?.title ??
+    (outcome === 'boot-error' && last ? `last console line: ${last.slice(0, 200)}` : undefined);
   return new BootError(
     outcome,
     { subject: `guest ${spec.name}`, observed: said ? `${observed}; ${said}` : observed, log: watch.file },

@@ -47,18 +47,30 @@ export function classify(evidence: Evidence): Verdict {
     const how = qemuExit.signal ? `was ended by ${qemuExit.signal}` : `exited with ${qemuExit.code}`;
     // With -no-reboot QEMU exits with 0 when the guest resets or powers off.
     const why = qemuExit.code === 0 ? ' (the guest reset or powered off)' : '';
-    return { outcome: 'lost', reason: `QEMU ${how}${why}${evidence.qemuSaid ? `: ${evidence.qemuSaid}` : ''}` };
+    return {
+      outcome: 'lost',
+      reason: `QEMU ${how}${why}${evidence.qemuSaid ? `: ${evidence.qemuSaid}` : ''}`,
+    };
   }
   if (evidence.finished) return {};
   const machine = evidence.machine && evidence.machine !== 'running' ? `; QEMU: ${evidence.machine}` : '';
   if (evidence.timedOut) {
-    return { outcome: 'hang', reason: `the command did not end within ${seconds(evidence.limitMs)}${machine}` };
+    return {
+      outcome: 'hang',
+      reason: `the command did not end within ${seconds(evidence.limitMs)}${machine}`,
+    };
   }
   if (evidence.silentMs !== undefined) {
-    return { outcome: 'hang', reason: `the guest did not answer for ${seconds(evidence.silentMs)}${machine}` };
+    return {
+      outcome: 'hang',
+      reason: `the guest did not answer for ${seconds(evidence.silentMs)}${machine}`,
+    };
   }
   if (evidence.reconnected) {
-    return { outcome: 'infra', reason: 'the SSH session was closed without an exit status; the guest answers a new one' };
+    return {
+      outcome: 'infra',
+      reason: 'the SSH session was closed without an exit status; the guest answers a new one',
+    };
   }
   return { outcome: 'hang', reason: `the SSH session was closed and the guest answers no new one${machine}` };
 }

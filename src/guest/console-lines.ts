@@ -6,9 +6,8 @@ const MAX_LINE = 4096;
 /** Bytes read in one go. */
 const CHUNK = 256 * 1024;
 
-// eslint-disable-next-line no-control-regex
 const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])/g;
-// eslint-disable-next-line no-control-regex
+
 const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f\u0080-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Takes out of guest text what would act on a terminal: escape sequences, control and direction characters. */

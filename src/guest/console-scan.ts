@@ -28,10 +28,11 @@ const MAX_REPORTS = 50;
 
 const CUT = /^-{6,}\[ cut here \]-{6,}/;
 const RULE = /^={20,}$/;
-const END = /^-{3}\[ end (?:trace|Kernel panic)/;
+/** `Kernel Offset` is the last line of a panic that resets at once (panic=-1). */
+const END = /^(?:-{3}\[ end (?:trace|Kernel panic)|Kernel Offset: )/;
 /** Lines that belong to a report after its call trace has ended. */
 const TAIL =
-  /^(?:\s|<\/?(?:TASK|IRQ|NMI|SOFTIRQ)>|Modules linked in|CR2|RIP|RSP|R[A-D0-9][A-Z0-9]{1,2}:|FS:|CS:|CR0|DR[0-7]|PKRU|Code:|Call Trace|Kernel Offset|Rebooting in|irq event stamp|(?:hard|soft)irqs last|note: |Sending NMI|NMI backtrace|CPU: |Tainted|Hardware name|Showing all locks|INFO: lockdep|\d+ locks? held|#\d+:|$)/;
+  /^(?:\s|<\/?(?:TASK|IRQ|NMI|SOFTIRQ)>|Modules linked in|CR2|RIP|RSP|R[A-D0-9][A-Z0-9]{1,2}:|FS:|CS:|CR0|DR[0-7]|PKRU|Code:|Call Trace|Rebooting in|irq event stamp|(?:hard|soft)irqs last|note: |Sending NMI|NMI backtrace|CPU: |Tainted|Hardware name|Showing all locks|INFO: lockdep|\d+ locks? held|#\d+:|$)/;
 
 const isFatal = (kind: ReportKind): boolean => kind === 'panic' || kind === 'oops';
 
@@ -41,8 +42,6 @@ interface OpenReport {
   lines: string[];
   /** Opened by a rule of `=`, as KASAN's are: closed by the next one. */
   ruled: boolean;
-  /** Rules seen since the title. Lockdep puts one right after it. */
-  rules: number;
   /** The call trace has ended (`</TASK>`). */
   traced: boolean;
 }
@@ -79,7 +78,9 @@ export class ConsoleScanner {
       return;
     }
     const pattern = HARMLESS.some((harmless) => harmless.test(text)) ? undefined : match(text, stamped);
-    if (pattern && this.begins(pattern)) {
+    // `refcount_t: underflow` right after `cut here` is that block's text, not a report of its own.
+    const withinCut = !pattern?.block && CUT.test(splitStamp(this.preface[0] ?? '').text);
+    if (pattern && !withinCut && this.begins(pattern)) {
       this.close(true);
       this.begin(pattern, line, text);
       return;
@@ -113,16 +114,20 @@ export class ConsoleScanner {
   }
 
   private begin(pattern: Pattern, line: string, text: string): void {
-    const ruled = this.preface.length === 1 && RULE.test(splitStamp(this.preface[0] ?? '').text) && pattern.kind === 'kasan';
+    const ruled =
+      this.preface.length === 1 &&
+      RULE.test(splitStamp(this.preface[0] ?? '').text) &&
+      pattern.kind === 'kasan';
     const refined = REFINES.find((refine) =>
-      [text, ...this.preface.map((before) => splitStamp(before).text)].some((candidate) => refine.text.test(candidate)),
+      [text, ...this.preface.map((before) => splitStamp(before).text)].some((candidate) =>
+        refine.text.test(candidate),
+      ),
     );
     this.current = {
       kind: pattern.kind === 'warn' && refined ? refined.kind : pattern.kind,
       title: text,
       lines: [...this.preface, line],
       ruled,
-      rules: 0,
       traced: false,
     };
     this.preface = [];
@@ -146,7 +151,6 @@ export class ConsoleScanner {
   }
 
   private close(complete: boolean): void {
-    this.preface = [];
     const report = this.current;
     if (!report) return;
     this.current = undefined;

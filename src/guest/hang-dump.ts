@@ -17,7 +17,12 @@ export async function dumpTasks(connection: SshConnection, limitMs: number): Pro
 /** Where each virtual CPU stands, from QEMU's monitor: works on a guest that no longer answers. */
 export async function dumpCpus(qmpSocket: string, limitMs: number): Promise<string | undefined> {
   try {
-    const text = await qmpOnce(qmpSocket, 'human-monitor-command', { 'command-line': 'info registers -a' }, limitMs);
+    const text = await qmpOnce(
+      qmpSocket,
+      'human-monitor-command',
+      { 'command-line': 'info registers -a' },
+      limitMs,
+    );
     if (typeof text !== 'string') return undefined;
     const lines = stripControls(text.replaceAll('\r', ''))
       .split('\n')

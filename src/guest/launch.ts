@@ -46,7 +46,7 @@ async function freeName(context: Context, wanted: string): Promise<string> {
 /** `scratch=4G`: name and size of a disk; K, M, G, T are powers of 1024. @throws UserError */
 export function parseDisk(text: string): DiskSpec {
   const match = /^([A-Za-z0-9][A-Za-z0-9._-]{0,19})=(\d+)([KMGT])?$/.exec(text);
-  const sizeBytes = Number(match?.[2]) * 1024 ** (' KMGT'.indexOf(match?.[3] ?? ' '));
+  const sizeBytes = Number(match?.[2]) * 1024 ** ' KMGT'.indexOf(match?.[3] ?? ' ');
   if (match?.[1] && Number.isSafeInteger(sizeBytes) && sizeBytes > 0 && sizeBytes % 512 === 0) {
     return { name: match[1], sizeBytes };
   }
@@ -57,7 +57,12 @@ export function parseDisk(text: string): DiskSpec {
   });
 }
 
-async function mountFilesystem(guest: RunningGuest, name: string, options: string, limitMs: number): Promise<void> {
+async function mountFilesystem(
+  guest: RunningGuest,
+  name: string,
+  options: string,
+  limitMs: number,
+): Promise<void> {
   const definition = filesystemOf(name);
   const at = `/mnt/${name}`;
   const device = `/dev/enokey/${name}`;
@@ -69,7 +74,11 @@ async function mountFilesystem(guest: RunningGuest, name: string, options: strin
     const result = await guest.exec(argv, { limitMs });
     if (result.outcome === undefined && result.exec?.exitCode === 0) continue;
     const said = result.reason ?? result.exec?.stderr.trim().split('\n').at(-1) ?? 'no answer';
-    throw new InfraError({ subject: `guest ${guest.name}: ${argv.join(' ')}`, observed: said, log: guest.console });
+    throw new InfraError({
+      subject: `guest ${guest.name}: ${argv.join(' ')}`,
+      observed: said,
+      log: guest.console,
+    });
   }
 }
 

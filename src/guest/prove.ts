@@ -43,5 +43,8 @@ export async function readKernelIdentity(
   const output = Buffer.concat(chunks);
   const newline = output.indexOf(0x0a);
   if (newline < 0) return undefined;
-  return { release: output.subarray(0, newline).toString('utf8'), buildId: parseBuildId(output.subarray(newline + 1)) };
+  return {
+    release: output.subarray(0, newline).toString('utf8'),
+    buildId: parseBuildId(output.subarray(newline + 1)),
+  };
 }

@@ -11,7 +11,10 @@ interface Reply {
 
 /** QEMU's machine protocol on a unix socket (docs/interop/qmp-spec.txt), one command at a time. */
 export class Qmp {
-  private readonly waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  private readonly waiting = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: Error) => void }
+  >();
   private nextId = 1;
   private rest = '';
   private greeted!: () => void;
@@ -42,7 +45,11 @@ export class Qmp {
   }
 
   /** Runs a command and gives what it returned. @throws Error on QEMU's error, a closed socket, or `limitMs`. */
-  async execute(command: string, args: Readonly<Record<string, unknown>> = {}, limitMs = 2000): Promise<unknown> {
+  async execute(
+    command: string,
+    args: Readonly<Record<string, unknown>> = {},
+    limitMs = 2000,
+  ): Promise<unknown> {
     const id = this.nextId++;
     const reply = new Promise<unknown>((resolve, reject) => this.waiting.set(id, { resolve, reject }));
     this.socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);

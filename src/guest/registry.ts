@@ -29,7 +29,11 @@ const recordSchema = z.object({
   buildId: z.string(),
   vmlinux: z.string(),
   rootfs: z.string(),
-  accelerator: z.object({ name: z.enum(['kvm', 'tcg']), reason: z.string(), timeScale: z.number().positive() }),
+  accelerator: z.object({
+    name: z.enum(['kvm', 'tcg']),
+    reason: z.string(),
+    timeScale: z.number().positive(),
+  }),
   cpus: z.number(),
   memoryMiB: z.number(),
   kernelArgs: z.array(z.string()),
@@ -181,7 +185,10 @@ export async function sweepGuests(context: Context): Promise<string[]> {
     const dir = path.join(root, entry);
     const record = await readRecord(dir);
     if (!record) {
-      const age = await stat(dir).then(({ mtimeMs }) => Date.now() - mtimeMs, () => 0);
+      const age = await stat(dir).then(
+        ({ mtimeMs }) => Date.now() - mtimeMs,
+        () => 0,
+      );
       if (age > ABANDONED_MS) await rm(dir, { recursive: true, force: true });
       continue;
     }

@@ -60,12 +60,15 @@ export class RunningGuest implements Guest {
   }
 
   get alive(): boolean {
-    return !this.stopping && !this.end && !this.qemuExit && this.parts.connection.open && !this.parts.watch.fatal;
+    return (
+      !this.stopping && !this.end && !this.qemuExit && this.parts.connection.open && !this.parts.watch.fatal
+    );
   }
 
   diskPath(name: string): string {
     const disk = this.parts.record.disks.find((candidate) => candidate.name === name);
-    if (!disk) throw new UserError({ subject: `disk ${name}`, observed: `guest ${this.name} has none of that name` });
+    if (!disk)
+      throw new UserError({ subject: `disk ${name}`, observed: `guest ${this.name} has none of that name` });
     return disk.path;
   }
 
@@ -109,7 +112,14 @@ export class RunningGuest implements Guest {
   }
 
   async pull(from: string, to: string, limitBytes: number): Promise<void> {
-    await pullTar(this.session(), from, to, limitBytes, this.parts.limits.bootMs * 4, this.parts.context.signal);
+    await pullTar(
+      this.session(),
+      from,
+      to,
+      limitBytes,
+      this.parts.limits.bootMs * 4,
+      this.parts.context.signal,
+    );
   }
 
   stop(): Promise<void> {
@@ -127,7 +137,10 @@ export class RunningGuest implements Guest {
 
   private session(): SshConnection {
     if (this.alive) return this.parts.connection;
-    throw new InfraError({ subject: `guest ${this.name}`, observed: this.end?.reason ?? 'not running any more' });
+    throw new InfraError({
+      subject: `guest ${this.name}`,
+      observed: this.end?.reason ?? 'not running any more',
+    });
   }
 
   private async shutDown(): Promise<void> {
@@ -165,7 +178,8 @@ export class RunningGuest implements Guest {
     if (!finished || watch.fatal) {
       await watch.settle(limits.quietMs, limits.lateMs, () => this.qemuExit !== undefined);
       // QEMU dies a moment after the connection that it forwarded.
-      if (!this.qemuExit && !connection.open) await Promise.race([this.parts.daemon.exited, delay(limits.quietMs)]);
+      if (!this.qemuExit && !connection.open)
+        await Promise.race([this.parts.daemon.exited, delay(limits.quietMs)]);
       if (!watch.fatal && !this.qemuExit) {
         machine = await machineStatus(record.qmpSocket, 3000);
         const loss = connection.open ? undefined : await connection.ended;
@@ -173,10 +187,10 @@ export class RunningGuest implements Guest {
         if (raw.timedOut && (await dumpTasks(connection, limits.choreMs).catch(() => false))) {
           await watch.settle(limits.quietMs, limits.lateMs, () => this.qemuExit !== undefined);
         } else if (!finished) {
-          const cpus = await dumpCpus(record.qmpSocket, 3000);
+          if (!raw.timedOut && silentMs === undefined) reconnected = await this.answersAgain();
+          const cpus = reconnected ? undefined : await dumpCpus(record.qmpSocket, 3000);
           if (cpus) extra.push(cpus);
         }
-        if (!finished && !raw.timedOut && silentMs === undefined) reconnected = await this.answersAgain();
       }
     }
     const dead = this.qemuExit !== undefined;
@@ -231,7 +245,7 @@ class Output {
   private readonly splitters;
   private readonly file: WriteStream | undefined;
   private written = 0;
-  private fileError: unknown;
+  private fileError: Error | undefined;
 
   constructor(options: ExecOptions) {
     const keep = options.keepBytes ?? KEEP_BYTES;

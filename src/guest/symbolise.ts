@@ -48,7 +48,12 @@ function parseAddr2line(text: string): Map<bigint, string> {
   const lines = text.split('\n');
   for (let at = 0; at + 2 < lines.length; at += 3) {
     const place = (lines[at + 2] ?? '').replace(/ \(discriminator \d+\)$/, '');
-    if (/^0x/.test(lines[at] ?? '') && !place.startsWith('??') && !place.endsWith(':?') && !place.endsWith(':0')) {
+    if (
+      /^0x/.test(lines[at] ?? '') &&
+      !place.startsWith('??') &&
+      !place.endsWith(':?') &&
+      !place.endsWith(':0')
+    ) {
       places.set(BigInt(lines[at] ?? '0'), place);
     }
   }

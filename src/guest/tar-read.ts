@@ -23,13 +23,16 @@ export class UnsafeArchiveError extends InfraError {
  */
 export function safeEntryPath(name: string): string {
   if (name.length > MAX_NAME) throw new UnsafeArchiveError(`a name of ${name.length} characters`);
-  // eslint-disable-next-line no-control-regex
-  if (/[\x00-\x1f\x7f]/.test(name)) throw new UnsafeArchiveError(`a control character in the name ${JSON.stringify(name)}`);
+
+  if (/[\x00-\x1f\x7f]/.test(name))
+    throw new UnsafeArchiveError(`a control character in the name ${JSON.stringify(name)}`);
   if (name.startsWith('/')) throw new UnsafeArchiveError(`the absolute name ${JSON.stringify(name)}`);
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw new UnsafeArchiveError(`the name ${JSON.stringify(name)} leaves the folder`);
+  if (parts.includes('..'))
+    throw new UnsafeArchiveError(`the name ${JSON.stringify(name)} leaves the folder`);
   for (const part of parts) {
-    if (Buffer.byteLength(part) > 255) throw new UnsafeArchiveError(`a file name of ${Buffer.byteLength(part)} bytes`);
+    if (Buffer.byteLength(part) > 255)
+      throw new UnsafeArchiveError(`a file name of ${Buffer.byteLength(part)} bytes`);
   }
   return parts.join('/');
 }
@@ -185,8 +188,17 @@ export class TarExtractor {
       return;
     }
     if (header.type !== '0' && header.type !== '7') {
-      const kinds: Record<string, string> = { 1: 'a hard link', 2: 'a symbolic link', 3: 'a device', 4: 'a device', 6: 'a fifo', S: 'a sparse file' };
-      throw new UnsafeArchiveError(`${kinds[header.type] ?? `an entry of type ${JSON.stringify(header.type)}`} named ${JSON.stringify(name)}`);
+      const kinds: Record<string, string> = {
+        1: 'a hard link',
+        2: 'a symbolic link',
+        3: 'a device',
+        4: 'a device',
+        6: 'a fifo',
+        S: 'a sparse file',
+      };
+      throw new UnsafeArchiveError(
+        `${kinds[header.type] ?? `an entry of type ${JSON.stringify(header.type)}`} named ${JSON.stringify(name)}`,
+      );
     }
     if (name === '') throw new UnsafeArchiveError('a file without a name');
     if (!Number.isSafeInteger(size) || size < 0) throw new UnsafeArchiveError(`a size of ${size} bytes`);

@@ -49,7 +49,8 @@ async function* entry(file: string, name: string): AsyncGenerator<Buffer> {
     yield block(name, '2', 0, 0o777, mtime, link);
   } else if (info.isDirectory()) {
     yield block(name, '5', 0, info.mode, mtime, '');
-    for (const child of (await readdir(file)).sort()) yield* entry(path.join(file, child), `${name}/${child}`);
+    for (const child of (await readdir(file)).sort())
+      yield* entry(path.join(file, child), `${name}/${child}`);
   } else if (info.isFile()) {
     yield block(name, '0', info.size, info.mode, mtime, '');
     let left = info.size;

@@ -2,7 +2,6 @@
 import { constants as osConstants } from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
 
-
 import { InfraError } from '../core/errors.js';
 import { quoteCommand, type ClientChannel, type SshConnection } from '../ssh/index.js';
 
@@ -30,7 +29,10 @@ export async function runTerminal(
   const { stdin, stdout, stderr } = streams;
   const interactive = Boolean(stdin.isTTY && stdout.isTTY && stdin.setRawMode);
   const command = argv.length > 0 ? quoteCommand(argv) : undefined;
-  const size = (): { rows: number; cols: number } => ({ rows: stdout.rows ?? 24, cols: stdout.columns ?? 80 });
+  const size = (): { rows: number; cols: number } => ({
+    rows: stdout.rows ?? 24,
+    cols: stdout.columns ?? 80,
+  });
   const channel = interactive
     ? await connection.openTerminal({ ...size(), term: streams.term }, command)
     : await connection.openExec(command ?? 'exec bash -l');
@@ -70,7 +72,10 @@ function exitOf(channel: ClientChannel, connection: SshConnection): Promise<numb
     });
     const finish = (why: string): void => {
       if (code !== undefined) resolve(code);
-      else reject(new InfraError({ subject: 'session with the guest', observed: `${why} without an exit status` }));
+      else
+        reject(
+          new InfraError({ subject: 'session with the guest', observed: `${why} without an exit status` }),
+        );
     };
     channel.on('close', () => finish('closed'));
     void connection.ended.then((loss) => finish(loss ? `lost (${loss.detail})` : 'closed'));

@@ -49,7 +49,8 @@ async function probeKvm(workDir: string, signal: AbortSignal): Promise<ProbeResu
     await access('/dev/kvm', constants.R_OK | constants.W_OK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const detail = code === 'ENOENT' ? 'no /dev/kvm' : '/dev/kvm may not be opened by this user (join the group kvm)';
+    const detail =
+      code === 'ENOENT' ? 'no /dev/kvm' : '/dev/kvm may not be opened by this user (join the group kvm)';
     return { usable: false, detail, durationMs: 0 };
   }
   return probeAccelerator('kvm', { workDir, deadlineMs: KVM_DEADLINE_MS, signal });
@@ -88,16 +89,25 @@ export async function probeAccelerators(context: Context, again = false): Promis
   await mkdir(dir, { recursive: true }).catch((error: unknown) => {
     throw diskError(error, dir);
   });
-  return withLock(path.join(dir, 'accelerator.lock'), 'probing the accelerators', context.signal, async () => {
-    // Another command may have probed while this one waited.
-    const meanwhile = again ? undefined : parseVerdict(await readIfThere(file), key);
-    if (meanwhile) return meanwhile;
-    const kvm = await probeKvm(dir, context.signal);
-    const tcg = await probeAccelerator('tcg', { workDir: dir, deadlineMs: TCG_DEADLINE_MS, signal: context.signal });
-    const verdict = { key, kvm, tcg, probedAt: new Date().toISOString() };
-    await writeAtomic(file, `${JSON.stringify(verdict, undefined, 2)}\n`);
-    return { ...verdict, fresh: true };
-  });
+  return withLock(
+    path.join(dir, 'accelerator.lock'),
+    'probing the accelerators',
+    context.signal,
+    async () => {
+      // Another command may have probed while this one waited.
+      const meanwhile = again ? undefined : parseVerdict(await readIfThere(file), key);
+      if (meanwhile) return meanwhile;
+      const kvm = await probeKvm(dir, context.signal);
+      const tcg = await probeAccelerator('tcg', {
+        workDir: dir,
+        deadlineMs: TCG_DEADLINE_MS,
+        signal: context.signal,
+      });
+      const verdict = { key, kvm, tcg, probedAt: new Date().toISOString() };
+      await writeAtomic(file, `${JSON.stringify(verdict, undefined, 2)}\n`);
+      return { ...verdict, fresh: true };
+    },
+  );
 }
 
 /**
@@ -117,7 +127,8 @@ export async function selectAccelerator(context: Context, forced?: AcceleratorNa
     }
     return { name: forced, reason: `${forced}: asked for`, timeScale: TIME_SCALE[forced] };
   }
-  if (verdict.kvm.usable) return { name: 'kvm', reason: `kvm: ${verdict.kvm.detail}`, timeScale: TIME_SCALE.kvm };
+  if (verdict.kvm.usable)
+    return { name: 'kvm', reason: `kvm: ${verdict.kvm.detail}`, timeScale: TIME_SCALE.kvm };
   const reason = `kvm: ${verdict.kvm.detail}`;
   if (!verdict.tcg.usable) {
     throw new InfraError({
@@ -127,7 +138,11 @@ export async function selectAccelerator(context: Context, forced?: AcceleratorNa
     });
   }
   if (verdict.fresh) {
-    context.emit({ type: 'note', level: 'warn', text: `guests run on TCG, about 10 times slower: ${reason}` });
+    context.emit({
+      type: 'note',
+      level: 'warn',
+      text: `guests run on TCG, about 10 times slower: ${reason}`,
+    });
   }
   return { name: 'tcg', reason, timeScale: TIME_SCALE.tcg };
 }

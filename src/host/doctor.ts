@@ -41,7 +41,11 @@ export interface DoctorReport {
 /** True when the pattern's files exist; a component `*` matches any name. */
 async function matches(pattern: string): Promise<boolean> {
   const star = pattern.indexOf('/*/');
-  if (star < 0) return stat(pattern).then(() => true, () => false);
+  if (star < 0)
+    return stat(pattern).then(
+      () => true,
+      () => false,
+    );
   const names = await readdir(pattern.slice(0, star)).catch(() => []);
   for (const name of names) {
     if (await matches(path.join(pattern.slice(0, star), name, pattern.slice(star + 3)))) return true;
@@ -64,7 +68,11 @@ async function checkRequirement(need: Requirement, signal: AbortSignal): Promise
   const result = await run(file, program.version, { timeoutMs: 10_000, signal });
   const version = (result.stdout.trim() || result.stderr.trim()).split('\n')[0] ?? '';
   if (result.exitCode !== 0) {
-    return { ...base, ...missing, detail: `${file} does not run: ${version || `exit ${result.exitCode ?? result.signal}`}` };
+    return {
+      ...base,
+      ...missing,
+      detail: `${file} does not run: ${version || `exit ${result.exitCode ?? result.signal}`}`,
+    };
   }
   return { ...base, state: 'ok', detail: version };
 }
@@ -82,7 +90,8 @@ async function checkDisk(context: Context): Promise<Check> {
 }
 
 async function checkMemory(): Promise<Check> {
-  const available = Number(/^MemAvailable:\s+(\d+) kB/m.exec(await readFile('/proc/meminfo', 'utf8'))?.[1] ?? 0) * 1024;
+  const available =
+    Number(/^MemAvailable:\s+(\d+) kB/m.exec(await readFile('/proc/meminfo', 'utf8'))?.[1] ?? 0) * 1024;
   const detail = `${formatBytes(available)} available of ${formatBytes(os.totalmem())}, ${os.cpus().length} CPUs`;
   const enough = available >= MEMORY_NEEDED;
   return {
@@ -145,7 +154,11 @@ async function checkAccelerators(context: Context): Promise<Check[]> {
 }
 
 /** The command that installs packages here: apt-get on Debian and its children, otherwise undefined. */
-export function packageCommand(packages: readonly string[], osRelease: string, asRoot: boolean): string | undefined {
+export function packageCommand(
+  packages: readonly string[],
+  osRelease: string,
+  asRoot: boolean,
+): string | undefined {
   const value = (key: string): string => new RegExp(`^${key}="?([^"\n]*)`, 'm').exec(osRelease)?.[1] ?? '';
   const ids = [value('ID'), ...value('ID_LIKE').split(' ')];
   if (packages.length === 0 || !ids.some((id) => id === 'debian' || id === 'ubuntu')) return undefined;

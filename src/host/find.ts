@@ -4,7 +4,10 @@ import { access, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Absolute path of a program on PATH (and the sbin folders, which an ordinary user's PATH lacks), or undefined. */
-export async function findExecutable(name: string, searchPath = process.env['PATH'] ?? ''): Promise<string | undefined> {
+export async function findExecutable(
+  name: string,
+  searchPath = process.env['PATH'] ?? '',
+): Promise<string | undefined> {
   for (const dir of [...searchPath.split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']) {
     if (!path.isAbsolute(dir)) continue;
     const file = path.join(dir, name);

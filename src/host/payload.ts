@@ -45,7 +45,14 @@ export function payloadElf(): Buffer {
   elf.writeUInt16LE(PHDR, 54);
   elf.writeUInt16LE(2, 56);
 
-  const header = (index: number, type: number, flags: number, offset: number, address: number, size: number): void => {
+  const header = (
+    index: number,
+    type: number,
+    flags: number,
+    offset: number,
+    address: number,
+    size: number,
+  ): void => {
     const at = EHDR + index * PHDR;
     elf.writeUInt32LE(type, at);
     elf.writeUInt32LE(flags, at + 4);

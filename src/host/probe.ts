@@ -36,7 +36,11 @@ export function cpuModel(accelerator: AcceleratorName): string {
  * QEMU's arguments for booting the payload: machine, accelerator, CPU and number of CPUs as for real guests
  * (guest/argv.ts), since a broken accelerator often fails on one of these only.
  */
-export function probeArgs(accelerator: AcceleratorName, payload: string, cpu = cpuModel(accelerator)): string[] {
+export function probeArgs(
+  accelerator: AcceleratorName,
+  payload: string,
+  cpu = cpuModel(accelerator),
+): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-machine', 'q35', '-accel', accelerator, '-cpu', cpu, '-smp', '2', '-m', '64'],
@@ -59,7 +63,10 @@ function progressOf(stdout: string): string {
  * count as unusable; /dev/kvm that opens proves nothing.
  * @throws UserError when QEMU is not installed, InterruptedError when the signal fired.
  */
-export async function probeAccelerator(accelerator: AcceleratorName, options: ProbeOptions): Promise<ProbeResult> {
+export async function probeAccelerator(
+  accelerator: AcceleratorName,
+  options: ProbeOptions,
+): Promise<ProbeResult> {
   const dir = await mkdtemp(path.join(options.workDir, 'probe-'));
   try {
     const payload = path.join(dir, 'payload.elf');

@@ -115,7 +115,9 @@ export class SshConnection {
     );
   }
 
-  private channel(start: (done: (error: Error | undefined, channel: ClientChannel) => void) => void): Promise<ClientChannel> {
+  private channel(
+    start: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
+  ): Promise<ClientChannel> {
     if (!this.open) return Promise.reject(new Error('the connection is closed'));
     return new Promise((resolve, reject) => {
       void this.ended.then((loss) => reject(new Error(loss?.detail ?? 'the connection was closed')));

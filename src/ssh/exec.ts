@@ -66,7 +66,12 @@ export async function sshExec(connection: SshConnection, request: SshExecRequest
     let settled = false;
     let drain: NodeJS.Timeout | undefined;
 
-    const settle = (how: { timedOut?: boolean; lost?: boolean; heldOpen?: boolean; error?: unknown }): void => {
+    const settle = (how: {
+      timedOut?: boolean;
+      lost?: boolean;
+      heldOpen?: boolean;
+      error?: unknown;
+    }): void => {
       if (settled) return;
       settled = true;
       clearTimeout(limit);
@@ -82,7 +87,9 @@ export async function sshExec(connection: SshConnection, request: SshExecRequest
       }
       channel?.destroy();
       if (how.error !== undefined) {
-        reject(how.error instanceof Error ? how.error : new Error(String(how.error)));
+        reject(
+          how.error instanceof Error ? how.error : new Error('the exchange failed', { cause: how.error }),
+        );
         return;
       }
       resolve({

@@ -12,7 +12,10 @@ export interface KeyPair {
 /** Makes a key pair without ssh-keygen. */
 export function generateKeyPair(comment: string): KeyPair {
   const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
-  return { privateKey: pair.private.endsWith('\n') ? pair.private : `${pair.private}\n`, publicKey: pair.public.trim() };
+  return {
+    privateKey: pair.private.endsWith('\n') ? pair.private : `${pair.private}\n`,
+    publicKey: pair.public.trim(),
+  };
 }
 
 /** The key blob of a public key line, as a host sends it during key exchange. */

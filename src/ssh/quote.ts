@@ -3,7 +3,8 @@ import { BugError } from '../core/errors.js';
 
 /** One word for a POSIX shell. SSH passes a command as one string to the login shell: argv has to be quoted. */
 export function quoteWord(word: string): string {
-  if (word.includes('\0')) throw new BugError({ subject: 'command for a guest', observed: 'an argument holds a NUL byte' });
+  if (word.includes('\0'))
+    throw new BugError({ subject: 'command for a guest', observed: 'an argument holds a NUL byte' });
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
@@ -15,7 +16,10 @@ export function quoteCommand(argv: readonly string[], env: Readonly<Record<strin
   if (argv.length === 0) throw new BugError({ subject: 'command for a guest', observed: 'is empty' });
   const settings = Object.entries(env).map(([name, value]) => {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      throw new BugError({ subject: 'command for a guest', observed: `${JSON.stringify(name)} is no variable's name` });
+      throw new BugError({
+        subject: 'command for a guest',
+        observed: `${JSON.stringify(name)} is no variable's name`,
+      });
     }
     return `${name}=${quoteWord(value)}`;
   });

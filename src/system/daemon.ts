@@ -32,7 +32,11 @@ export interface Daemon {
  * or is kept alive by it.
  * @throws UserError when it is not installed; InfraError when it ended at once (too early to be identified).
  */
-export async function startDaemon(command: string, args: readonly string[], options: DaemonOptions): Promise<Daemon> {
+export async function startDaemon(
+  command: string,
+  args: readonly string[],
+  options: DaemonOptions,
+): Promise<Daemon> {
   const file = options.outlive ? command : 'setpriv';
   const argv = options.outlive ? [...args] : ['--pdeathsig', 'KILL', '--', command, ...args];
   const output = await open(options.outputFile, 'a');
@@ -58,7 +62,10 @@ export async function startDaemon(command: string, args: readonly string[], opti
           next: '`enokey doctor` says what is missing and the package command that mends it',
         });
       }
-      throw new InfraError({ subject: command, observed: end instanceof Error ? end.message : `ended at once: exit ${end.code ?? end.signal}` });
+      throw new InfraError({
+        subject: command,
+        observed: end instanceof Error ? end.message : `ended at once: exit ${end.code ?? end.signal}`,
+      });
     }
     if (options.outlive) child.unref();
     return { identity, exited };

@@ -73,21 +73,30 @@ describe('guest names', () => {
   it.each(['', '.', '..', '.x', '-x', 'a/b', 'a b', 'a\n', 'x'.repeat(65)])('refuses %j', (name) => {
     expect(() => checkGuestName(name)).toThrow(/not usable/);
   });
-  it.each(['stock', 'soft@2', 'a.b_c-1'])('takes %s', (name) => expect(() => checkGuestName(name)).not.toThrow());
+  it.each(['stock', 'soft@2', 'a.b_c-1'])('takes %s', (name) =>
+    expect(() => checkGuestName(name)).not.toThrow(),
+  );
 
   it('refuses a socket path that the kernel would cut', () => {
     const context = testContext();
-    expect(() => qmpSocketPath({ ...context, dirs: { ...context.dirs, runtime: `/tmp/${'x'.repeat(90)}` } }, 'g')).toThrow(/107/);
+    expect(() =>
+      qmpSocketPath({ ...context, dirs: { ...context.dirs, runtime: `/tmp/${'x'.repeat(90)}` } }, 'g'),
+    ).toThrow(/107/);
   });
 });
 
 describe('registry', () => {
   it('gives a name to one of many that want it at once', async () => {
     const context = testContext({ dir: undefined });
-    const claims = await Promise.allSettled(Array.from({ length: 8 }, () => claimGuest(context, record(context, 'g'))));
+    const claims = await Promise.allSettled(
+      Array.from({ length: 8 }, () => claimGuest(context, record(context, 'g'))),
+    );
     expect(claims.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     const refused = claims.find((claim) => claim.status === 'rejected');
-    expect(refused?.reason).toMatchObject({ exitCode: 2, message: 'guest g: a guest with this name is running' });
+    expect(refused?.reason).toMatchObject({
+      exitCode: 2,
+      message: 'guest g: a guest with this name is running',
+    });
     expect(readdirSync(path.dirname(guestDir(context, 'g')))).toEqual(['g']);
   });
 
@@ -99,7 +108,10 @@ describe('registry', () => {
     expect((await listGuests(context)).map(({ name }) => name)).toEqual(['two', 'one']);
     await releaseGuest(context, one);
     expect(existsSync(one.workDir)).toBe(false);
-    await expect(findGuest(context, 'one')).rejects.toMatchObject({ exitCode: 2, message: 'guest one: not running (expected one of two)' });
+    await expect(findGuest(context, 'one')).rejects.toMatchObject({
+      exitCode: 2,
+      message: 'guest one: not running (expected one of two)',
+    });
   });
 
   it('keeps private keys private', async () => {
@@ -116,7 +128,10 @@ describe('registry', () => {
     const context = testContext();
     const [orphan, kept, left] = [sleeper(), sleeper(), sleeper()];
     await claimGuest(context, record(context, 'orphan', { owner: dead(), qemu: orphan }));
-    await claimGuest(context, record(context, 'booting', { owner: dead(), qemu: left, detached: true, state: 'starting' }));
+    await claimGuest(
+      context,
+      record(context, 'booting', { owner: dead(), qemu: left, detached: true, state: 'starting' }),
+    );
     await claimGuest(context, record(context, 'detached', { owner: dead(), qemu: kept, detached: true }));
     await claimGuest(context, record(context, 'gone', { owner: dead(), qemu: dead(), detached: true }));
     await claimGuest(context, record(context, 'mine'));
@@ -129,9 +144,17 @@ describe('registry', () => {
 
   it('finds by its pid file a QEMU whose owner died before it could write it down', async () => {
     const context = testContext();
-    const claim = record(context, 'early', { owner: dead(), qemu: undefined, state: 'starting', detached: true });
+    const claim = record(context, 'early', {
+      owner: dead(),
+      qemu: undefined,
+      state: 'starting',
+      detached: true,
+    });
     await claimGuest(context, claim);
-    const child = spawn('sh', ['-c', 'sleep 600 # "$1"', 'sh', claim.qmpSocket], { detached: true, stdio: 'ignore' });
+    const child = spawn('sh', ['-c', 'sleep 600 # "$1"', 'sh', claim.qmpSocket], {
+      detached: true,
+      stdio: 'ignore',
+    });
     const qemu = identify(child.pid ?? 0);
     if (!qemu) throw new Error('did not start');
     onTestFinished(() => void child.kill('SIGKILL'));
@@ -143,7 +166,10 @@ describe('registry', () => {
   it('does not signal a process that merely has a pid from a stale file', async () => {
     const context = testContext();
     const stranger = sleeper();
-    await claimGuest(context, record(context, 'early', { owner: dead(), qemu: undefined, state: 'starting' }));
+    await claimGuest(
+      context,
+      record(context, 'early', { owner: dead(), qemu: undefined, state: 'starting' }),
+    );
     writeFileSync(path.join(guestDir(context, 'early'), 'pid'), `${stranger.pid}\n`);
     await sweepGuests(context);
     expect(isAlive(stranger)).toBe(true);

@@ -12,11 +12,27 @@ function program(...flags: string[]): { file: string; size: number } {
   const dir = tempDir('vmlinux');
   mkdirSync(path.join(dir, 'init'));
   mkdirSync(path.join(dir, 'fs'));
-  writeFileSync(path.join(dir, 'init/main.c'), 'int crash(int);\nint start_kernel(int x)\n{\n\treturn crash(x) + 1;\n}\nint main(int c, char **v) { return start_kernel(c); }\n');
-  writeFileSync(path.join(dir, 'fs/crash.c'), 'volatile int sink;\nint crash(int x)\n{\n\tsink = x;\n\tsink = x * 2;\n\treturn sink;\n}\n');
+  writeFileSync(
+    path.join(dir, 'init/main.c'),
+    'int crash(int);\nint start_kernel(int x)\n{\n\treturn crash(x) + 1;\n}\nint main(int c, char **v) { return start_kernel(c); }\n',
+  );
+  writeFileSync(
+    path.join(dir, 'fs/crash.c'),
+    'volatile int sink;\nint crash(int x)\n{\n\tsink = x;\n\tsink = x * 2;\n\treturn sink;\n}\n',
+  );
   const file = path.join(dir, 'vmlinux');
-  execFileSync('gcc', ['-O0', '-no-pie', ...flags, '-o', file, path.join(dir, 'init/main.c'), path.join(dir, 'fs/crash.c')]);
-  const line = execFileSync('nm', ['-S', file], { encoding: 'utf8' }).split('\n').find((symbol) => symbol.endsWith(' T crash'));
+  execFileSync('gcc', [
+    '-O0',
+    '-no-pie',
+    ...flags,
+    '-o',
+    file,
+    path.join(dir, 'init/main.c'),
+    path.join(dir, 'fs/crash.c'),
+  ]);
+  const line = execFileSync('nm', ['-S', file], { encoding: 'utf8' })
+    .split('\n')
+    .find((symbol) => symbol.endsWith(' T crash'));
   return { file, size: Number.parseInt(line?.split(' ')[1] ?? '0', 16) };
 }
 
@@ -25,7 +41,9 @@ describe('symbolise', () => {
     const { file, size } = program('-g');
     const reference = `crash+0x4/0x${size.toString(16)}`;
     const [text] = await symbolise(
-      [`[    1.000000] RIP: 0010:${reference}\n[    1.000000]  ${reference}\n ? nobody+0x1/0x2\n crash+0x4/0x${size.toString(16)} [mod]`],
+      [
+        `[    1.000000] RIP: 0010:${reference}\n[    1.000000]  ${reference}\n ? nobody+0x1/0x2\n crash+0x4/0x${size.toString(16)} [mod]`,
+      ],
       file,
     );
     const lines = text?.split('\n') ?? [];

@@ -4,7 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { generateKeyPair, SshConnection, sshExec } from '../../../src/ssh/index.js';
 import { sshServer, type Handler, type TestServer } from './server.js';
 
-async function connected(handle: Handler, more: object = {}): Promise<{ server: TestServer; connection: SshConnection }> {
+async function connected(
+  handle: Handler,
+  more: object = {},
+): Promise<{ server: TestServer; connection: SshConnection }> {
   const server = await sshServer(handle);
   return { server, connection: await SshConnection.connect({ ...server.target, ...more }) };
 }
@@ -28,7 +31,9 @@ describe('SshConnection', () => {
     await new Promise((resolve) => silent.once('listening', resolve));
     const { port } = silent.address() as { port: number };
     const server = await sshServer(() => undefined);
-    await expect(SshConnection.connect({ ...server.target, port, handshakeMs: 300 })).rejects.toThrow(/timed out/i);
+    await expect(SshConnection.connect({ ...server.target, port, handshakeMs: 300 })).rejects.toThrow(
+      /timed out/i,
+    );
     silent.close();
   });
 
@@ -55,7 +60,10 @@ describe('SshConnection', () => {
       (channel) => setTimeout(() => (channel.exit(0), channel.end()), 2500),
       { silenceMs: 1000 },
     );
-    expect(await sshExec(connection, { command: 'x', limitMs: 10_000 })).toMatchObject({ exitCode: 0, lost: false });
+    expect(await sshExec(connection, { command: 'x', limitMs: 10_000 })).toMatchObject({
+      exitCode: 0,
+      lost: false,
+    });
     connection.close();
     expect(await connection.ended).toBeUndefined();
   });
@@ -90,12 +98,18 @@ describe('sshExec', () => {
       channel.exit('KILL', false, '');
       channel.end();
     });
-    expect(await sshExec(connection, { command: 'x', limitMs: 5000 })).toMatchObject({ exitCode: undefined, signal: 'KILL' });
+    expect(await sshExec(connection, { command: 'x', limitMs: 5000 })).toMatchObject({
+      exitCode: undefined,
+      signal: 'KILL',
+    });
   });
 
   it('never reports success when the channel closes without an exit status', async () => {
     const { connection } = await connected((channel) => channel.close());
-    expect(await sshExec(connection, { command: 'x', limitMs: 5000 })).toMatchObject({ exitCode: undefined, lost: true });
+    expect(await sshExec(connection, { command: 'x', limitMs: 5000 })).toMatchObject({
+      exitCode: undefined,
+      lost: true,
+    });
   });
 
   it('never reports success when the connection drops in the middle', async () => {
@@ -104,7 +118,11 @@ describe('sshExec', () => {
       setTimeout(() => peer.end(), 50);
     });
     let out = '';
-    const result = await sshExec(connection, { command: 'x', limitMs: 5000, onStdout: (chunk) => void (out += chunk.toString()) });
+    const result = await sshExec(connection, {
+      command: 'x',
+      limitMs: 5000,
+      onStdout: (chunk) => void (out += chunk.toString()),
+    });
     expect(result).toMatchObject({ exitCode: undefined, lost: true, timedOut: false });
     expect(out).toBe('half');
   });
@@ -115,7 +133,10 @@ describe('sshExec', () => {
       channel.exit(0);
       channel.end();
     });
-    expect(await sshExec(connection, { command: 'stuck', limitMs: 200 })).toMatchObject({ timedOut: true, exitCode: undefined });
+    expect(await sshExec(connection, { command: 'stuck', limitMs: 200 })).toMatchObject({
+      timedOut: true,
+      exitCode: undefined,
+    });
     expect(await sshExec(connection, { command: 'next', limitMs: 5000 })).toMatchObject({ exitCode: 0 });
   });
 
@@ -133,7 +154,9 @@ describe('sshExec', () => {
     const { connection } = await connected(() => undefined);
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 50);
-    expect(await sshExec(connection, { command: 'x', limitMs: 20_000, signal: controller.signal })).toMatchObject({ lost: true });
+    expect(
+      await sshExec(connection, { command: 'x', limitMs: 20_000, signal: controller.signal }),
+    ).toMatchObject({ lost: true });
   });
 
   it('holds a fast stream back without losing any of it', async () => {
@@ -161,14 +184,18 @@ describe('sshExec', () => {
     const refuse = async (): Promise<void> => {
       throw new Error('disk full');
     };
-    await expect(sshExec(connection, { command: 'x', limitMs: 5000, onStdout: refuse })).rejects.toThrow('disk full');
+    await expect(sshExec(connection, { command: 'x', limitMs: 5000, onStdout: refuse })).rejects.toThrow(
+      'disk full',
+    );
   });
 
   it('runs commands side by side on one connection', async () => {
     const { connection } = await connected((channel, command) => {
       setTimeout(() => (channel.exit(Number(command)), channel.end()), 50 - Number(command));
     });
-    const results = await Promise.all([1, 2, 3].map((code) => sshExec(connection, { command: String(code), limitMs: 5000 })));
+    const results = await Promise.all(
+      [1, 2, 3].map((code) => sshExec(connection, { command: String(code), limitMs: 5000 })),
+    );
     expect(results.map(({ exitCode }) => exitCode)).toEqual([1, 2, 3]);
   });
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { EventEmitter } from 'node:events';
+import { type EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 
@@ -9,7 +9,12 @@ import { until } from '../../helpers/until.js';
 import { sshServer } from './server.js';
 
 /** Streams that look like a terminal of 40 x 100. */
-function fakeTerminal(): TerminalStreams & { raw: boolean[]; output: () => string; stdin: PassThrough; stdout: EventEmitter & { rows: number; columns: number } } {
+function fakeTerminal(): TerminalStreams & {
+  raw: boolean[];
+  output: () => string;
+  stdin: PassThrough;
+  stdout: EventEmitter & { rows: number; columns: number };
+} {
   const raw: boolean[] = [];
   const stdin = Object.assign(new PassThrough(), {
     isTTY: true as const,
@@ -18,7 +23,14 @@ function fakeTerminal(): TerminalStreams & { raw: boolean[]; output: () => strin
   const chunks: Buffer[] = [];
   const stdout = Object.assign(new PassThrough(), { isTTY: true as const, rows: 40, columns: 100 });
   stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return { stdin, stdout, stderr: new PassThrough(), term: 'xterm', raw, output: () => Buffer.concat(chunks).toString() } as never;
+  return {
+    stdin,
+    stdout,
+    stderr: new PassThrough(),
+    term: 'xterm',
+    raw,
+    output: () => Buffer.concat(chunks).toString(),
+  };
 }
 
 describe('runTerminal', () => {
@@ -52,7 +64,9 @@ describe('runTerminal', () => {
     const server = await sshServer((_channel, _command, peer) => void setTimeout(() => peer.end(), 50));
     const connection = await SshConnection.connect(server.target);
     const terminal = fakeTerminal();
-    await expect(runTerminal(connection, [], terminal, new AbortController().signal)).rejects.toThrow(/without an exit status/);
+    await expect(runTerminal(connection, [], terminal, new AbortController().signal)).rejects.toThrow(
+      /without an exit status/,
+    );
     expect(terminal.raw).toEqual([true, false]);
   });
 
@@ -71,7 +85,12 @@ describe('runTerminal', () => {
     let output = '';
     stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     stdin.end('echo hi\n');
-    const code = await runTerminal(connection, ['sh'], { stdin, stdout, stderr: new PassThrough(), term: 'dumb' }, new AbortController().signal);
+    const code = await runTerminal(
+      connection,
+      ['sh'],
+      { stdin, stdout, stderr: new PassThrough(), term: 'dumb' },
+      new AbortController().signal,
+    );
     expect([code, output]).toEqual([143, 'ECHO HI\n']);
     expect(server.windows).toEqual([]);
   });

@@ -40,12 +40,16 @@ describe('qemuArgs', () => {
   });
 
   it('leaves the guest no way out and one way in, on the loopback', () => {
-    expect(valuesOf(args, '-netdev')).toEqual(['user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:40123-:22']);
+    expect(valuesOf(args, '-netdev')).toEqual([
+      'user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:40123-:22',
+    ]);
   });
 
   it('puts the root disk first and never writes to its image', () => {
     const drives = valuesOf(args, '-drive');
-    expect(drives[0]).toBe('file=/store/root,,1.ext4,if=none,id=root,format=raw,snapshot=on,cache=unsafe,discard=unmap');
+    expect(drives[0]).toBe(
+      'file=/store/root,,1.ext4,if=none,id=root,format=raw,snapshot=on,cache=unsafe,discard=unmap',
+    );
     expect(drives.slice(1).every((drive) => !drive.includes('snapshot'))).toBe(true);
   });
 
@@ -58,7 +62,10 @@ describe('qemuArgs', () => {
   });
 
   it('writes to an image of somebody else only in an overlay', () => {
-    const withImage = qemuArgs({ ...spec, disks: [{ name: 'fstests', sizeBytes: 0, image: '/store/f.img' }] }, { ...files, disks: ['/store/f.img'] });
+    const withImage = qemuArgs(
+      { ...spec, disks: [{ name: 'fstests', sizeBytes: 0, image: '/store/f.img' }] },
+      { ...files, disks: ['/store/f.img'] },
+    );
     expect(valuesOf(withImage, '-drive')[1]).toMatch(/^file=\/store\/f\.img,.*snapshot=on/);
   });
 
@@ -77,7 +84,7 @@ describe('qemuArgs', () => {
     expect(valuesOf(kvm, '-cpu')).toEqual(['host']);
   });
 
-  it('boots the vmlinux with the spec\'s arguments last, so that they win', () => {
+  it("boots the vmlinux with the spec's arguments last, so that they win", () => {
     expect(valuesOf(args, '-kernel')).toEqual(['/store/a b/vmlinux']);
     expect(valuesOf(args, '-append')[0]).toMatch(/^root=\/dev\/vda .*panic=-1.* enokey\.x=1$/);
   });

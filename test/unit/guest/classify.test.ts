@@ -20,16 +20,25 @@ describe('classify', () => {
   });
 
   it('says lost when QEMU ended, even after the command returned', () => {
-    expect(classify({ ...nothing, finished: true, qemuExit: { code: undefined, signal: 'SIGKILL' } })).toEqual({
+    expect(
+      classify({ ...nothing, finished: true, qemuExit: { code: undefined, signal: 'SIGKILL' } }),
+    ).toEqual({
       outcome: 'lost',
       reason: 'QEMU was ended by SIGKILL',
     });
-    expect(classify({ ...nothing, qemuExit: { code: 0, signal: undefined } }).reason).toMatch(/reset or powered off/);
-    expect(classify({ ...nothing, qemuExit: { code: 1, signal: undefined }, qemuSaid: 'no space' }).reason).toMatch(/1: no space$/);
+    expect(classify({ ...nothing, qemuExit: { code: 0, signal: undefined } }).reason).toMatch(
+      /reset or powered off/,
+    );
+    expect(
+      classify({ ...nothing, qemuExit: { code: 1, signal: undefined }, qemuSaid: 'no space' }).reason,
+    ).toMatch(/1: no space$/);
   });
 
   it('says hang when time passed, when nothing answers, and when no new session can be had', () => {
-    expect(classify({ ...nothing, timedOut: true })).toEqual({ outcome: 'hang', reason: 'the command did not end within 5.0 s' });
+    expect(classify({ ...nothing, timedOut: true })).toEqual({
+      outcome: 'hang',
+      reason: 'the command did not end within 5.0 s',
+    });
     expect(classify({ ...nothing, silentMs: 37_000, machine: 'paused' })).toEqual({
       outcome: 'hang',
       reason: 'the guest did not answer for 37 s; QEMU: paused',

@@ -26,7 +26,11 @@ describe('lines of a console', () => {
   });
 
   it('breaks a line where a message of the kernel starts in its middle', () => {
-    expect(untangle('login: [    3.000001] BUG: a[    3.000002] b')).toEqual(['login: ', '[    3.000001] BUG: a', '[    3.000002] b']);
+    expect(untangle('login: [    3.000001] BUG: a[    3.000002] b')).toEqual([
+      'login: ',
+      '[    3.000001] BUG: a',
+      '[    3.000002] b',
+    ]);
   });
 
   it('gives whole lines only, however the file grows, and characters that were torn', async () => {

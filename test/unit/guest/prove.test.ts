@@ -16,7 +16,11 @@ describe('parseBuildId', () => {
   const id = Buffer.from('00112233445566778899aabbccddeeff00112233', 'hex');
 
   it('finds the GNU build id among other notes', () => {
-    const notes = Buffer.concat([note('Linux', 257, Buffer.from([1])), note('Xen', 18, Buffer.alloc(8)), note('GNU', 3, id)]);
+    const notes = Buffer.concat([
+      note('Linux', 257, Buffer.from([1])),
+      note('Xen', 18, Buffer.alloc(8)),
+      note('GNU', 3, id),
+    ]);
     expect(parseBuildId(notes)).toBe(id.toString('hex'));
   });
 

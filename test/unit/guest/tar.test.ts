@@ -42,22 +42,25 @@ function entry(name: string, type = '0', data = '', link = ''): Buffer {
 const archive = (...entries: Buffer[]): Buffer => Buffer.concat([...entries, Buffer.alloc(1024)]);
 
 describe('TarExtractor', () => {
-  it.each(['gnu', 'pax', 'ustar'])('unpacks what GNU tar makes in format %s, however it is cut into chunks', async (format) => {
-    const [from, to] = [tempDir('from'), tempDir('to')];
-    const deep = `${'long-'.repeat(12)}dir/${'x'.repeat(60)}`;
-    mkdirSync(path.join(from, path.dirname(deep)), { recursive: true });
-    writeFileSync(path.join(from, deep), 'deep');
-    writeFileSync(path.join(from, 'empty'), '');
-    writeFileSync(path.join(from, 'big'), Buffer.alloc(5_123, 7));
-    for (const chunk of [7, 511, 512, 513, 65536]) {
-      const target = path.join(to, String(chunk));
-      mkdirSync(target);
-      await extract(gnuTar(from, `--format=${format}`, '.'), target, 1e9, chunk);
-      expect(readFileSync(path.join(target, deep), 'utf8')).toBe('deep');
-      expect(readFileSync(path.join(target, 'empty')).length).toBe(0);
-      expect(readFileSync(path.join(target, 'big')).equals(Buffer.alloc(5_123, 7))).toBe(true);
-    }
-  });
+  it.each(['gnu', 'pax', 'ustar'])(
+    'unpacks what GNU tar makes in format %s, however it is cut into chunks',
+    async (format) => {
+      const [from, to] = [tempDir('from'), tempDir('to')];
+      const deep = `${'long-'.repeat(12)}dir/${'x'.repeat(60)}`;
+      mkdirSync(path.join(from, path.dirname(deep)), { recursive: true });
+      writeFileSync(path.join(from, deep), 'deep');
+      writeFileSync(path.join(from, 'empty'), '');
+      writeFileSync(path.join(from, 'big'), Buffer.alloc(5_123, 7));
+      for (const chunk of [7, 511, 512, 513, 65536]) {
+        const target = path.join(to, String(chunk));
+        mkdirSync(target);
+        await extract(gnuTar(from, `--format=${format}`, '.'), target, 1e9, chunk);
+        expect(readFileSync(path.join(target, deep), 'utf8')).toBe('deep');
+        expect(readFileSync(path.join(target, 'empty')).length).toBe(0);
+        expect(readFileSync(path.join(target, 'big')).equals(Buffer.alloc(5_123, 7))).toBe(true);
+      }
+    },
+  );
 
   it.each([
     ['a parent folder', archive(entry('../evil', '0', 'x'))],
@@ -73,8 +76,14 @@ describe('TarExtractor', () => {
     ['a control character', archive(entry('a\x1b[2Jb', '0', 'x'))],
     ['the same file twice', archive(entry('a', '0', 'x'), entry('a', '0', 'y'))],
     ['a file where a folder was', archive(entry('a', '0', 'x'), entry('a/b', '0', 'y'))],
-    ['a long name that leaves the folder', archive(entry('././@LongLink', 'L', `${'../'.repeat(50)}evil\0`), entry('x', '0', 'x'))],
-    ['a pax name that leaves the folder', archive(entry('p', 'x', '18 path=../../evil\n'), entry('x', '0', 'x'))],
+    [
+      'a long name that leaves the folder',
+      archive(entry('././@LongLink', 'L', `${'../'.repeat(50)}evil\0`), entry('x', '0', 'x')),
+    ],
+    [
+      'a pax name that leaves the folder',
+      archive(entry('p', 'x', '18 path=../../evil\n'), entry('x', '0', 'x')),
+    ],
   ])('refuses %s and writes nothing outside', async (_what, tar) => {
     const outer = tempDir('outer');
     const target = path.join(outer, 'in');
@@ -85,7 +94,9 @@ describe('TarExtractor', () => {
 
   it('stops at the bound on bytes before it writes them', async () => {
     const target = tempDir('to');
-    await expect(extract(archive(entry('a', '0', 'x'.repeat(600)), entry('b', '0', 'x'.repeat(600))), target, 1000)).rejects.toThrow(/1000 bytes/);
+    await expect(
+      extract(archive(entry('a', '0', 'x'.repeat(600)), entry('b', '0', 'x'.repeat(600))), target, 1000),
+    ).rejects.toThrow(/1000 bytes/);
     expect(readdirSync(target)).toEqual(['a']);
   });
 
@@ -116,7 +127,11 @@ describe('packTar', () => {
     for await (const chunk of packTar(tree)) chunks.push(chunk);
     execFileSync('tar', ['-x', '-f', '-', '-C', to], { input: Buffer.concat(chunks) });
     expect(execFileSync('diff', ['-r', tree, path.join(to, 'tree')], { encoding: 'utf8' })).toBe('');
-    expect(execFileSync('stat', ['-c', '%a', path.join(to, 'tree/run.sh')], { encoding: 'utf8' }).trim()).toBe('755');
-    expect(execFileSync('readlink', [path.join(to, 'tree/sub/link')], { encoding: 'utf8' }).trim()).toBe('../run.sh');
+    expect(
+      execFileSync('stat', ['-c', '%a', path.join(to, 'tree/run.sh')], { encoding: 'utf8' }).trim(),
+    ).toBe('755');
+    expect(execFileSync('readlink', [path.join(to, 'tree/sub/link')], { encoding: 'utf8' }).trim()).toBe(
+      '../run.sh',
+    );
   });
 });

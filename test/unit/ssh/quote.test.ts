@@ -7,11 +7,31 @@ import { quoteCommand } from '../../../src/ssh/index.js';
 /** What a real shell makes of the quoted command: one line in, the arguments out. */
 function throughShell(shell: string, argv: string[]): string[] {
   const node = `process.stdout.write(JSON.stringify(process.argv.slice(1)))`;
-  const out = execFileSync(shell, ['-c', quoteCommand([process.execPath, '-e', node, '--', ...argv])], { encoding: 'utf8' });
+  const out = execFileSync(shell, ['-c', quoteCommand([process.execPath, '-e', node, '--', ...argv])], {
+    encoding: 'utf8',
+  });
   return JSON.parse(out) as string[];
 }
 
-const HOSTILE = ['', ' ', "it's", '$(touch /x)', '`id`', 'a\nb', '*', '~', '"', '\\', ';', '-n', '!x', 'ä€', "'\\''", '#c', '&&'];
+const HOSTILE = [
+  '',
+  ' ',
+  "it's",
+  '$(touch /x)',
+  '`id`',
+  'a\nb',
+  '*',
+  '~',
+  '"',
+  '\\',
+  ';',
+  '-n',
+  '!x',
+  'ä€',
+  "'\\''",
+  '#c',
+  '&&',
+];
 
 describe('quoteCommand', () => {
   it.each(['sh', 'bash'])('gives every argument unchanged through %s', (shell) => {
