@@ -31,7 +31,7 @@ const CYCLES = { quick: ['--cycles', '1'], normal: ['--cycles', '5'] } as const;
  * The races end after a number of acknowledged writes, so that every variant is asked the same number of
  * times: five iterations at normal effort ask half a million times.
  */
-const RACE = { quick: ['--acks', '2000'], normal: ['--acks', '100000'] } as const;
+const RACE = { quick: ['--acks', '20000'], normal: ['--acks', '100000'] } as const;
 
 const PROBES: readonly ProbeDefinition[] = [
   {

@@ -46,7 +46,7 @@ const FILESYSTEMS: readonly FilesystemDefinition[] = [
     fsck: (device) => ['fsck.f2fs', '--dry-run', '-f', device],
     // Older fsck.f2fs exit 0 whatever they find; what failed is marked in the output.
     fsckFinding: (exitCode, output) => {
-      const line = firstMatch(output, /\[Fail\]|\[ASSERT\]|corrupted/i);
+      const line = firstMatch(output, /\[Fail\]|\[ASSERT\]/);
       return exitCode === 0 && !line ? undefined : `fsck.f2fs: exit ${exitCode}: ${line ?? 'see fsck.txt'}`;
     },
   },

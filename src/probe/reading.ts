@@ -83,7 +83,7 @@ function mergeRemovals(all: readonly Removal[]): Removal | undefined {
  * is inconclusive; kept, refused and allowed are all passes (nothing that was accepted is gone), told apart by
  * their cases. Only for results whose verdict is not `error`.
  */
-export function readResult(result: ProbeResult): Reading {
+export function readResult(result: ProbeResult, unit: Reading['unit'] = 'write'): Reading {
   const perCase = result.cases.map(caseReading);
   const { attempts, acknowledged, lost, wrong } = result.totals;
   const outcome = lost + wrong > 0 ? 'fail' : result.verdict === 'inconclusive' ? 'inconclusive' : 'pass';
@@ -94,6 +94,7 @@ export function readResult(result: ProbeResult): Reading {
     summary: outcome === 'pass' ? summaryOf(perCase) : (telling?.reason ?? result.verdict),
     cases: Object.fromEntries(perCase.map((one) => [one.name, one.verdict])),
     counts: { attempts, acknowledged, lost, wrong },
+    unit,
     errnos: addNested(perCase.map((one) => one.errnos)),
     removal: mergeRemovals(removals),
     perCase,

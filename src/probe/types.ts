@@ -51,6 +51,8 @@ export interface Reading {
   /** Case -> verdict: `kept`, `lost`, `refused`, `ENOKEY`, ... */
   readonly cases: Readonly<Record<string, string>>;
   readonly counts?: Counts;
+  /** What was attempted and acknowledged; absent: writes. */
+  readonly unit?: 'write' | 'store' | 'read' | 'open';
   readonly errnos?: Errnos;
   readonly removal?: Removal;
   /** The cases in full, where the test has them. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { OUTCOMES } from '../core/outcome.js';
 import type { Row } from './summary.js';
-import { shorten, caseText, clean, duration, errnoText, flaky, percentages } from './text.js';
+import { plural, shorten, caseText, clean, duration, errnoText, flaky, percentages } from './text.js';
 
 /** `pass 5/5`, `flaky 42% (21/50)`, `fail 5/5`, `notrun 5/5`, `-` before the first result. */
 export function resultText(row: Row): string {
@@ -29,6 +29,10 @@ export function otherText(row: Row): string {
 export function lossText(row: Row): string {
   const { counts, losses } = row;
   if (!counts) return '';
+  if (row.unit === 'read' || row.unit === 'open') {
+    const lost = counts.lost + counts.wrong > 0 ? `, ${counts.lost} lost, ${counts.wrong} wrong` : '';
+    return `${counts.acknowledged}/${counts.attempts} ${row.unit}s worked${lost}`;
+  }
   if (!losses) return `${counts.lost} lost`;
   const { value, interval } = percentages(losses);
   const wrong = counts.wrong > 0 ? `, ${counts.wrong} wrong` : '';
@@ -54,7 +58,7 @@ export function removalText(row: Row): string {
   if (!removal) return '';
   const { median, p99 } = removal.latencyUs;
   const busy = removal.statusFlags['FILES_BUSY'] ?? 0;
-  return `${removal.count} removals, ${removal.overlapped} met a writer, ${busy} FILES_BUSY; median ${duration(median)}, p99 ${duration(p99)}`;
+  return `${plural(removal.count, 'removal')}, ${removal.overlapped} met a writer, ${busy} FILES_BUSY; median ${duration(median)}, p99 ${duration(p99)}`;
 }
 
 /** Further lines on a row, most telling first. */

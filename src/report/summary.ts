@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { Mark, Outcome } from '../core/outcome.js';
-import type { Removal } from '../probe/types.js';
+import type { Reading, Removal } from '../probe/types.js';
 import type { CellResult, RunPlan, RunRecord } from '../run/types.js';
 import { clusteredWilson, wilson, type ClusteredProportion, type Proportion } from '../stats/interval.js';
 import { median, quantile, weightedMedian } from '../stats/quantile.js';
@@ -31,6 +31,8 @@ export interface Row {
    * of each other; the interval allows for that where it can (see clusteredWilson).
    */
   readonly losses?: ClusteredProportion;
+  /** What `counts` counts: writes, stores, reads or opens. */
+  readonly unit: NonNullable<Reading['unit']>;
   /** Case -> verdict -> iterations. */
   readonly cases: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** System call -> errno -> count. */
@@ -120,6 +122,7 @@ function summariseRow(
       tally[verdict] = (tally[verdict] ?? 0) + 1;
     }
   }
+  const unit = results.find((cell) => cell.reading?.unit)?.reading?.unit ?? 'write';
   const durations = cells.map((cell) => cell.durationMs);
   return {
     ...key,
@@ -130,11 +133,15 @@ function summariseRow(
         ? wilson(results.filter((cell) => cell.outcome === 'fail').length, results.length)
         : undefined,
     counts,
-    // Of reads and opens more can be "lost" than were acknowledged: no proportion then.
+    // What reads and opens count is no share of what was written: no proportion then.
     losses:
-      counts && counts.acknowledged > 0 && counted.every((one) => one.lost <= one.acknowledged)
+      counts &&
+      counts.acknowledged > 0 &&
+      (unit === 'write' || unit === 'store') &&
+      counted.every((one) => one.lost <= one.acknowledged)
         ? clusteredWilson(counted.map((one) => ({ events: one.lost, size: one.acknowledged })))
         : undefined,
+    unit,
     cases,
     errnos: addNested(results.map((cell) => cell.reading?.errnos ?? {})),
     removal: pooledRemoval(results),

@@ -17,7 +17,7 @@ export interface Estimate {
 /** How long a plan's cells take, from what such cells took before. */
 export function estimate(plan: RunPlan): Estimate {
   const quick = Object.values(plan.probeArgs).some(
-    (args) => args.includes('--acks') && args.includes('2000'),
+    (args) => args.includes('--acks') && args.includes('20000'),
   );
   const boots = plan.freshGuest ? plan.cells.length : countBoots(plan);
   const tests = plan.cells.reduce((sum, { test }) => {

@@ -123,6 +123,8 @@ export class ProbeDriver implements TestDriver {
     const probed = await this.probe(guest, context, work);
     if (probed.stuck !== undefined || work.some((one) => one.outcome) || !probed.reading) return probed;
 
+    if (probed.reading.outcome === 'notrun') return probed;
+
     context.progress('check the file system');
     const checked = await guest.exec(filesystem.fsck(DEVICE), { limitMs: shortMs });
     work.push(checked);
@@ -133,6 +135,10 @@ export class ProbeDriver implements TestDriver {
       return infra(failureOf(`fsck of ${filesystem.name}`, checked) ?? 'fsck did not end');
     }
     const finding = filesystem.fsckFinding(checked.exec.exitCode, output);
+    if (finding && probed.reading.outcome === 'infra') {
+      // The probe may have left the file system mounted, which no check can say anything certain about.
+      return infra(`${probed.reading.summary}; ${lastLine(finding)}`);
+    }
     if (finding) return { reading: { ...probed.reading, outcome: 'fail', summary: lastLine(finding) } };
     return probed;
   }
@@ -196,7 +202,7 @@ export class ProbeDriver implements TestDriver {
       return ended.stuck ? { stuck: ended.reason } : infra(ended.reason);
     }
     if (exec.exitCode !== 0) return infra(`the probe gave a result and exit ${exec.exitCode}`);
-    return { reading: readResult(parsed.result) };
+    return { reading: readResult(parsed.result, definition.unit) };
   }
 }
 

@@ -375,3 +375,36 @@ describe('the verdict file', () => {
     expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ state: 'finished', outcome: 'pass' });
   });
 });
+
+describe('a kernel without encryption', () => {
+  it('is notrun with the reason, without a check of a file system that was never used', async () => {
+    const { record } = await runSmall(
+      {
+        probe: ({ probe, seed }) => ({
+          ...calm,
+          exec: {
+            exitCode: 1,
+            signal: undefined,
+            stdout: jsonLines(probeStart(probe, seed), {
+              ...{ type: 'error', schema: 1, probe, phase: 'mount', subject: '/dev/enokey/scratch' },
+              ...{ observed: 'mount: ENODEV', expected: null, next: null, errno: 'ENODEV' },
+            }),
+            stderr: '',
+            timedOut: false,
+            durationMs: 1,
+          },
+        }),
+        fsck: () => ({ exitCode: 8, stdout: 'never asked' }),
+      },
+      await smallPlan({ iterations: 1 }),
+    );
+    expect(record.results).toMatchObject([
+      {
+        outcome: 'notrun',
+        tries: 1,
+        standing: 'unexpected',
+        reading: { summary: '/dev/enokey/scratch: mount: ENODEV (mount)' },
+      },
+    ]);
+  });
+});

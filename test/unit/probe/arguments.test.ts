@@ -62,6 +62,12 @@ describe('a check of a file system', () => {
       filesystemOf('f2fs').fsckFinding(0, '[FSCK] Unreachable nat entries   [Ok..] [0x0]'),
     ).toBeUndefined();
     expect(filesystemOf('f2fs').fsckFinding(0, '[FSCK] SIT valid block   [Fail] [0x1]')).toMatch(/\[Fail\]/);
+    expect(
+      filesystemOf('f2fs').fsckFinding(
+        0,
+        'Info: Corrupted valid nat_bits in checkpoint\n[FSCK] other corrupted bugs   [Ok..]',
+      ),
+    ).toBeUndefined();
     expect(filesystemOf('btrfs').fsckFinding(1, 'ERROR: errors found in fs roots')).toMatch(/ERROR/);
     expect(() => filesystemOf('xfs')).toThrow(/unknown/);
   });

@@ -151,6 +151,15 @@ describe('the mail', () => {
     }
   });
 
+  it('tells reads and opens from writes', () => {
+    const reading = { outcome: 'pass' as const, summary: '', cases: {}, unit: 'open' as const };
+    const counts = { attempts: 6, acknowledged: 4, lost: 0, wrong: 0 };
+    const opens = cell({ test: 'probe/new-open', reading: { ...reading, counts } });
+    expect(mailText(summarise(runOf([opens])))).toContain('new-open pass 1/1 4/6 opens worked\n');
+    const damaged = cell({ test: 'probe/new-open', reading: { ...reading, counts: { ...counts, lost: 5 } } });
+    expect(mailText(summarise(runOf([damaged])))).toContain('4/6 opens worked, 5 lost, 0 wrong');
+  });
+
   it('says that a partial run is partial', () => {
     const text = mailText(summarise(runOf(five([0, 0]), {}, 5)));
     expect(text).toContain('2 of 5 cells -- PARTIAL, not finished');
