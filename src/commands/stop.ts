@@ -19,7 +19,7 @@ export default class Stop extends EnokeyCommand<typeof Stop> {
 
   protected async execute(): Promise<object> {
     const names = this.rest;
-    if (this.flags.all === names.length > 0) {
+    if (Boolean(this.flags.all) === names.length > 0) {
       throw new UserError({
         subject: 'stop',
         observed: names.length > 0 ? '--all and names together' : 'no guest named',

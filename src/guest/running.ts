@@ -23,6 +23,8 @@ const KEEP_BYTES = 8 * 1024 * 1024;
 const FILE_LIMIT = 1024 * 1024 * 1024;
 /** A report that has begun when its command ends gets this long for its last lines. */
 const REPORT_MS = 2000;
+/** Lines kept of what a hung guest shows of its tasks. */
+const DUMP_LINES = 2000;
 
 export interface RunningParts {
   readonly context: Context;
@@ -184,8 +186,8 @@ export class RunningGuest implements Guest {
         machine = await machineStatus(record.qmpSocket, 3000);
         const loss = connection.open ? undefined : await connection.ended;
         if (loss?.kind === 'silent') silentMs = limits.silenceMs;
-        if (raw.timedOut && (await dumpTasks(connection, limits.choreMs).catch(() => false))) {
-          await watch.settle(limits.quietMs, limits.lateMs, () => this.qemuExit !== undefined);
+        if (raw.timedOut && (await this.dumpBlocked(extra))) {
+          // What was blocked is in the reports.
         } else if (!finished) {
           if (!raw.timedOut && silentMs === undefined) reconnected = await this.answersAgain();
           const cpus = reconnected ? undefined : await dumpCpus(record.qmpSocket, 3000);
@@ -217,6 +219,21 @@ export class RunningGuest implements Guest {
       consoleFrom: slice.from,
       consoleTo: slice.to,
     };
+  }
+
+  /** Has the guest show its blocked tasks and takes that text from the console. False when it no longer can. */
+  private async dumpBlocked(reports: string[]): Promise<boolean> {
+    const { watch, limits, connection } = this.parts;
+    const lines: string[] = [];
+    watch.onLine = (line) => void (lines.length < DUMP_LINES && lines.push(line));
+    try {
+      if (!(await dumpTasks(connection, limits.choreMs).catch(() => false))) return false;
+      await watch.settle(limits.quietMs, limits.lateMs, () => this.qemuExit !== undefined);
+      reports.push(lines.join('\n'));
+      return true;
+    } finally {
+      watch.onLine = undefined;
+    }
   }
 
   private async answersAgain(): Promise<boolean> {

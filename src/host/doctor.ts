@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { setMaxListeners } from 'node:events';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -170,6 +171,8 @@ export function packageCommand(
  * for what is missing.
  */
 export async function diagnose(context: Context): Promise<DoctorReport> {
+  // Each program that runs listens to the signal; there are more of them than the ten that Node expects.
+  setMaxListeners(REQUIREMENTS.length + 10, context.signal);
   const checks = [
     ...(await Promise.all(REQUIREMENTS.map((need) => checkRequirement(need, context.signal)))),
     await checkNamespaces(),
