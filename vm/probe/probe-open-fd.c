@@ -82,6 +82,9 @@ static void cycle(struct probe *p, struct case_result *c, enum gap gap, struct e
 		case_observe(c, "visible_after_add", f == FOUND_INTACT);
 		close(fd);
 	}
+	/* What waits for its key must reach the disk now: the next cycle's removal is not its own. */
+	shared_phase(p->shared, "sync");
+	sync();
 }
 
 void probe_open_fd(struct probe *p)
