@@ -72,7 +72,13 @@ export async function buildKernel(context: Context, options: BuildOptions): Prom
   const title = `Build ${variant.base.name} ${variant.name} (${profile})`;
   const stored = await fromStore(context, plan);
   if (stored) {
-    context.emit({ type: 'step', id, title, state: 'skipped', detail: `in the store: ${stored.artifact.release}` });
+    context.emit({
+      type: 'step',
+      id,
+      title,
+      state: 'skipped',
+      detail: `in the store: ${stored.artifact.release}`,
+    });
     return stored;
   }
   return step(
@@ -83,13 +89,18 @@ export async function buildKernel(context: Context, options: BuildOptions): Prom
       const folder = buildFolder(context, variant.base.name, profile);
       refuseUnbuildable(folder);
       const cold = !(await exists(path.join(folder, 'out', 'vmlinux')));
-      await requireSpace(context.dirs.cache, cold ? COLD_BYTES : WARM_BYTES, `building ${variant.name} (${profile})`);
+      await requireSpace(
+        context.dirs.cache,
+        cold ? COLD_BYTES : WARM_BYTES,
+        `building ${variant.name} (${profile})`,
+      );
       const lock = buildLock(context, variant.base.name, profile);
       return withLock(
         lock,
         `build ${variant.name} (${profile})`,
         context.signal,
-        async () => (await fromStore(context, plan)) ?? (await buildInFolder(context, options, plan, folder, progress)),
+        async () =>
+          (await fromStore(context, plan)) ?? (await buildInFolder(context, options, plan, folder, progress)),
         (owner) => {
           const who = owner ? `process ${owner.pid}: ${owner.purpose}` : 'another process';
           context.emit({ type: 'note', level: 'info', text: `${folder}: waiting for ${who}` });
@@ -98,8 +109,15 @@ export async function buildKernel(context: Context, options: BuildOptions): Prom
       );
     },
     ({ artifact, fromStore: hit, buildMs, objects }) =>
-      hit ? `in the store: ${artifact.release}` : `${artifact.release}, ${objects} objects in ${Math.round(buildMs / 1000)} s`,
+      hit
+        ? `in the store: ${artifact.release}`
+        : `${artifact.release}, ${objects} objects in ${Math.round(buildMs / 1000)} s`,
   );
+}
+
+/** The variant's artifact when the store has it. Builds nothing; may import the base to learn the tree's id. */
+export async function findKernel(context: Context, options: BuildOptions): Promise<Artifact | undefined> {
+  return (await fromStore(context, await makePlan(context, options)))?.artifact;
 }
 
 async function makePlan(context: Context, options: BuildOptions): Promise<Plan> {
@@ -123,7 +141,10 @@ async function makePlan(context: Context, options: BuildOptions): Promise<Plan> 
 async function fromStore(context: Context, plan: Plan): Promise<BuildResult | undefined> {
   const config = await findConfig(context, plan.configKey);
   if (config === undefined) return undefined;
-  const artifact = await findArtifact(context, artifactKey(plan.variantTree.treeId, config, plan.release, plan.tools));
+  const artifact = await findArtifact(
+    context,
+    artifactKey(plan.variantTree.treeId, config, plan.release, plan.tools),
+  );
   return artifact && { artifact, fromStore: true, buildMs: 0, objects: 0 };
 }
 
@@ -191,7 +212,12 @@ async function buildInFolder(
       buildMs: Math.round(built.durationMs),
       objects: built.objects,
     },
-    sources: { vmlinux: built.vmlinux, 'System.map': built.systemMap, config: built.config, 'build.log': log },
+    sources: {
+      vmlinux: built.vmlinux,
+      'System.map': built.systemMap,
+      config: built.config,
+      'build.log': log,
+    },
   });
   return { artifact, fromStore: false, buildMs: built.durationMs, objects: built.objects };
 }

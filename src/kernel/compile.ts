@@ -119,8 +119,14 @@ function failure(diagnosis: Diagnosis, options: CompileOptions): Error {
       const where = file === undefined ? `build of ${name}` : line === undefined ? file : `${file}:${line}`;
       const told = { subject: where, observed: `building ${name}: ${message}`, log };
       return options.sourceIsTheUsers
-        ? new UserError({ ...told, next: 'mend the patch or the tree, then build again: only what changed is rebuilt' })
-        : new InfraError({ ...told, next: 'the compiler may be too new or too old for this kernel: `enokey doctor`' });
+        ? new UserError({
+            ...told,
+            next: 'mend the patch or the tree, then build again: only what changed is rebuilt',
+          })
+        : new InfraError({
+            ...told,
+            next: 'the compiler may be too new or too old for this kernel: `enokey doctor`',
+          });
     }
     case 'disk':
       return new InfraError({

@@ -42,7 +42,9 @@ export function droppedRequests(finalConfig: string, requests: readonly Request[
   const values = readConfig(finalConfig);
   return lastWins(requests)
     .map((request) => ({ request, became: values.get(request.symbol) }))
-    .filter(({ request, became }) => (request.value === 'n' ? (became ?? 'n') !== 'n' : became !== request.value));
+    .filter(({ request, became }) =>
+      request.value === 'n' ? (became ?? 'n') !== 'n' : became !== request.value,
+    );
 }
 
 /**
@@ -72,6 +74,8 @@ export function refuseDropped(dropped: readonly Dropped[], defined: (symbol: str
 }
 
 function others(dropped: readonly Dropped[]): string {
-  const shown = dropped.slice(1, 4).map(({ request }) => `${request.symbol} at ${request.file}:${request.line}`);
+  const shown = dropped
+    .slice(1, 4)
+    .map(({ request }) => `${request.symbol} at ${request.file}:${request.line}`);
   return dropped.length > 4 ? [...shown, '...'].join(', ') : shown.join(', ');
 }

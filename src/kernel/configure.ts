@@ -55,7 +55,11 @@ export async function configure(context: Context, key: string, options: Configur
   const text = await readFile(file, 'utf8');
   const dropped = droppedRequests(text, requests);
   if (dropped.length > 0) {
-    const defined = await definedSymbols(options.source, dropped.map(({ request }) => request.symbol), context.signal);
+    const defined = await definedSymbols(
+      options.source,
+      dropped.map(({ request }) => request.symbol),
+      context.signal,
+    );
     refuseDropped(dropped, (symbol) => defined.has(symbol));
   }
   await writeAtomic(storedConfig(context, key), text);

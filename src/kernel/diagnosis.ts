@@ -19,7 +19,8 @@ const COLOUR = /\x1b\[[0-9;]*[A-Za-z]/g;
 const COMPILER = /^(?<file>[^\s:][^:]*):(?<line>\d+):(?:\d+:)? (?:fatal )?error: (?<message>.+)$/i;
 const ASSEMBLER = /^(?<file>[^\s:][^:]*):(?<line>\d+): Error: (?<message>.+)$/;
 const KCONFIG = /^(?<file>\S*Kconfig[^:\s]*):(?<line>\d+): (?<message>(?!warning).+)$/;
-const LINKER = /^(?:\S*ld(?:\.\w+)?: )?(?:(?<file>[^\s:]+\.o): )?.*(?<message>undefined reference to .+|multiple definition of .+)$/;
+const LINKER =
+  /^(?:\S*ld(?:\.\w+)?: )?(?:(?<file>[^\s:]+\.o): )?.*(?<message>undefined reference to .+|multiple definition of .+)$/;
 const MAKE = /^make(?:\[\d+\])?: \*\*\* (?:\[[^\]]*\] )?(?<message>.+)$/;
 const DISK = /No space left on device|Disk quota exceeded/;
 const MEMORY = /Killed signal terminated program|virtual memory exhausted|out of memory allocating/;
@@ -56,5 +57,7 @@ export function diagnose(text: string, source: string): Diagnosis {
 }
 
 function relative(file: string, source: string): string {
-  return file.startsWith(`${source}/`) ? file.slice(source.length + 1) : file.replace(/^(?:\.\.?\/)+(?:src\/)?/, '');
+  return file.startsWith(`${source}/`)
+    ? file.slice(source.length + 1)
+    : file.replace(/^(?:\.\.?\/)+(?:src\/)?/, '');
 }

@@ -45,7 +45,11 @@ export async function readBuildId(file: string): Promise<string> {
   } finally {
     await handle.close();
   }
-  throw new InfraError({ subject: file, observed: 'no ELF file with a GNU build id', next: 'remove it and build again' });
+  throw new InfraError({
+    subject: file,
+    observed: 'no ELF file with a GNU build id',
+    next: 'remove it and build again',
+  });
 }
 
 async function findBuildId(handle: FileHandle): Promise<string | undefined> {

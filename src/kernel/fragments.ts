@@ -26,7 +26,9 @@ export async function readFragments(
   const shipped = [...COMMON, ...OF_PROFILE[profile]].map((name) =>
     path.join(context.dirs.shipped, 'vm', 'kernel', name),
   );
-  const texts = await Promise.all([...shipped, ...extra].map(async (file) => ({ file, text: await read(file) })));
+  const texts = await Promise.all(
+    [...shipped, ...extra].map(async (file) => ({ file, text: await read(file) })),
+  );
   return texts.flatMap(({ file, text }) => parseFragment(text, file));
 }
 

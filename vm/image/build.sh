@@ -24,15 +24,20 @@ for tool in mmdebstrap mke2fs cc unshare; do
 done
 export PATH=$PATH:/usr/sbin:/sbin
 
-# First pass: enter the namespaces. --kill-child: the end of unshare ends everything below it.
+# First pass: enter the namespaces. unshare blocks SIGTERM; --pdeathsig ends it with whoever called us, and
+# --kill-child ends everything below it.
 if [ -z "${ENOKEY_IMAGE_INSIDE:-}" ]; then
 	namespaces=(--mount --pid --fork --kill-child --propagation private)
 	[ "$(id -u)" -eq 0 ] || namespaces+=(--user --map-root-user --map-auto)
-	ENOKEY_IMAGE_INSIDE=1 exec unshare "${namespaces[@]}" -- bash "$here/build.sh" "$sources" "$output"
+	ENOKEY_IMAGE_INSIDE=1 exec setpriv --pdeathsig KILL -- unshare "${namespaces[@]}" -- bash "$here/build.sh" "$sources" "$output"
 fi
 
+# As pid 1 of the namespace we get only the signals that we handle.
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 work=$(dirname "$output")/.work
 mkdir -p "$work"
+trap 'cd /; umount -l "$work" 2>/dev/null; rmdir "$work"' EXIT
 mount -t tmpfs -o size=3g,mode=755 tmpfs "$work"
 mount -t proc proc /proc
 mkdir "$work/root" "$work/tmp"
@@ -43,7 +48,7 @@ cc -static -Os -o "$work/init" "$here/init.c"
 
 packages=$(sed -e 's/#.*//' -e 's/!//' "$here/packages.txt" | xargs | tr ' ' ,)
 # No documentation, no translations: a third of the size. fstests reads none.
-mmdebstrap --mode=root --variant=apt --format=directory --include="$packages" \
+mmdebstrap --mode=root --variant=apt --format=directory --skip=chroot/mount/sys --include="$packages" \
 	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 	--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
 	--aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
