@@ -167,7 +167,8 @@ static pid_t start_sshd(void)
 		setsid();
 		dup2(null, STDIN_FILENO);
 		/* -e: what sshd has to say goes to the console. */
-		execl("/usr/sbin/sshd", "sshd", "-D", "-e", "-f", "/etc/enokey/sshd_config", (char *)NULL);
+		/* It starts itself again for each connection, hence the whole path. */
+		execl("/usr/sbin/sshd", "/usr/sbin/sshd", "-D", "-e", "-f", "/etc/enokey/sshd_config", (char *)NULL);
 		say("sshd: %s", strerror(errno));
 		_exit(127);
 	}
@@ -291,7 +292,7 @@ static void leave(int how)
 	}
 	kill(-1, SIGKILL);
 	sync();
-	say("%s", how == RB_AUTOBOOT ? "reboot" : how == RB_HALT_SYSTEM ? "halt" : "power off");
+	say("%s", how == RB_AUTOBOOT ? "reboot" : how == (int)RB_HALT_SYSTEM ? "halt" : "power off");
 	reboot(how);
 	/* Only a kernel that cannot do it comes back. */
 	reboot(RB_HALT_SYSTEM);
