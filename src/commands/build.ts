@@ -50,7 +50,7 @@ export default class Build extends EnokeyCommand<typeof Build> {
     const { buildAll } = await import('../kernel/series.js');
     const cwd = process.cwd();
     const results = await buildAll(context, {
-      names: this.argv,
+      names: this.rest,
       resolve: (name) => settings.resolve(name),
       each: flags.each,
       dryRun: flags['dry-run'],
