@@ -13,6 +13,8 @@
 use strict;
 use warnings;
 
+use File::Basename qw(dirname);
+
 use constant { HEADER => 101, SUPER => 65536, DEVID => 201 };
 
 # Key types as dump-tree names them; tools that do not know one print UNKNOWN.N.
@@ -37,7 +39,8 @@ sub bytes_at {
 
 sub dump_tree {
 	my ($tree) = @_;
-	open my $pipe, '-|', 'btrfs', 'inspect-internal', 'dump-tree', '-t', $tree, $device or die "btrfs: $!\n";
+	open my $pipe, '-|', $^X, dirname($0) . '/btrfs-util.pl', 'inspect-internal', 'dump-tree', '-t', $tree, $device
+		or die "btrfs: $!\n";
 	my @lines = <$pipe>;
 	close $pipe or die "btrfs inspect-internal dump-tree -t $tree $device failed\n";
 	return @lines;

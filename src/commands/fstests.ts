@@ -6,6 +6,7 @@ import { Flags } from '@oclif/core';
 import { EnokeyCommand } from '../cli/command.js';
 import { fstestsFlag, resolveFstestsFlag } from '../cli/fstests-flags.js';
 import { table } from '../cli/table.js';
+import type { ResolvedSource } from '../fstests/source.js';
 
 export default class Fstests extends EnokeyCommand<typeof Fstests> {
   static override summary = 'Fetch and build fstests for the guest image, or list its groups';
@@ -58,10 +59,7 @@ Without --fstests the upstream repository is used, at the commit that fstests-ov
     };
   }
 
-  private async list(
-    source: Awaited<ReturnType<typeof import('../fstests/selection.js').findSource>>,
-    group: string,
-  ): Promise<object> {
+  private async list(source: ResolvedSource, group: string): Promise<object> {
     const [{ exportTree }, { testsOfGroup }] = await Promise.all([
       import('../fstests/export.js'),
       import('../fstests/groups.js'),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { InfraError, UserError } from '../core/errors.js';
 import type { DiskSpec, Guest, SupervisedResult } from '../guest/types.js';
+import { UnsafeArchiveError } from '../guest/tar-read.js';
 import type { Reading } from '../probe/types.js';
 import type { CellContext, CellReading, TestDriver } from '../run/driver.js';
 import type { Environment } from '../run/types.js';
@@ -16,6 +17,7 @@ import { localConfig } from './local-config.js';
 import { fileNameOf, parseTestName, requireTestName, type TestName } from './names.js';
 import { misfitError } from './overrides.js';
 import { CheckParser } from './parse.js';
+import { cleanLine } from './text.js';
 
 /** ms at time scale 1, for chores in the guest. */
 const CHORE_LIMIT_MS = 30_000;
@@ -114,6 +116,7 @@ export class FstestsDriver implements TestDriver {
       scratchDir: GUEST.scratchDir,
       timeFactor,
       mountOptions: context.variant.mountOptions[cell.filesystem] ?? '',
+      overrides: `${GUEST.tree}/enokey/common`,
       resultBase: results,
     });
     await save(filesDir, 'local.config', config);
@@ -164,19 +167,31 @@ export class FstestsDriver implements TestDriver {
     };
   }
 
-  /** Copies RESULT_BASE below `results/`; returns why it could not. */
+  /**
+   * Copies RESULT_BASE below `results/`; returns why it could not. Links, devices and the like never come over: where
+   * there are some, they are taken out in the guest, listed in left-out.txt, and the rest is copied once more.
+   */
   private async bringBack(guest: Guest, from: string, filesDir: string): Promise<string | undefined> {
-    try {
-      await guest.pull(from, path.join(filesDir, 'results'), RESULTS_LIMIT);
-      return undefined;
-    } catch (error) {
-      // A guest that lies about its files, or died meanwhile; a full disk of the host is another matter.
-      if (
-        !(error instanceof InfraError) ||
-        (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC'
-      )
-        throw error;
-      return error.message;
+    const to = path.join(filesDir, 'results');
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await guest.pull(from, to, RESULTS_LIMIT);
+        return undefined;
+      } catch (error) {
+        // A guest that lies about its files, or died meanwhile; a full disk of the host is another matter.
+        if (!(error instanceof InfraError) || isDiskFull(error)) throw error;
+        if (!(error instanceof UnsafeArchiveError) || attempt > 1 || !guest.alive) return error.message;
+      }
+      await rm(to, { recursive: true, force: true });
+      const cleaned = await guest.exec(
+        ['find', from, '!', '-type', 'f', '!', '-type', 'd', '-printf', '%y %P\\n', '-delete'],
+        {
+          limitMs: choreLimit(guest),
+          keepBytes: 64 * 1024,
+        },
+      );
+      const listed = (cleaned.exec?.stdout ?? '').split('\n').map(cleanLine).filter(Boolean);
+      await save(filesDir, 'left-out.txt', `${listed.join('\n')}\n`);
     }
   }
 
@@ -217,6 +232,10 @@ export class FstestsDriver implements TestDriver {
 
 function infra(summary: string): Reading {
   return { outcome: 'infra', summary, cases: {} };
+}
+
+function isDiskFull(error: InfraError): boolean {
+  return (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC';
 }
 
 function choreLimit(guest: Guest): number {

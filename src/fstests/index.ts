@@ -28,7 +28,14 @@ export async function fstestsDrivers(
   const { timeFactor } = plan;
   const drivers: TestDriver[] = [];
   if (names.some((name) => name.port)) {
-    drivers.push(new PortDriver({ binary: await ensurePortBinary(context), limits, timeFactor }));
+    drivers.push(
+      new PortDriver({
+        binary: await ensurePortBinary(context),
+        limits,
+        timeFactor,
+        shipped: context.dirs.shipped,
+      }),
+    );
   }
   if (names.some((name) => !name.port)) {
     const source = await resolveSource(context, plan.source ?? UPSTREAM);

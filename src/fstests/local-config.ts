@@ -13,6 +13,8 @@ export interface LocalConfig {
   readonly timeFactor: number;
   /** Mount options of the variant without `-o`, for both file systems; empty for none. */
   readonly mountOptions: string;
+  /** Folder of fstests-overrides/common in the guest. */
+  readonly overrides: string;
   /** Where `check` writes; one an iteration. */
   readonly resultBase: string;
 }
@@ -41,6 +43,14 @@ export function localConfig(config: LocalConfig): string {
     ['KEEP_DMESG', 'yes'],
     // No syslog daemon in the guest.
     ['LOGGER_PROG', 'true'],
+    ...(filesystem === 'btrfs'
+      ? ([
+          // fstests looks for an indented "-f" in the help text, which btrfs-progs 7.3 no longer indents.
+          ['MKFS_BTRFS_PROG', 'mkfs.btrfs -f'],
+          // Released btrfs-progs refuse to check what has the encrypt feature.
+          ['BTRFS_UTIL_PROG', `${config.overrides}/btrfs-util.pl`],
+        ] as const)
+      : []),
     ...(mountOptions
       ? ([
           ['MOUNT_OPTIONS', `-o ${options}`],

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import path from 'node:path';
+
 import type { Mark } from '../core/outcome.js';
 import { InfraError } from '../core/errors.js';
 import type { DiskSpec, Guest, SupervisedResult } from '../guest/types.js';
 import { SCRATCH_DISK } from '../probe/arguments.js';
-import { filesystemOf } from '../probe/filesystems.js';
+import { filesystemOf, GUEST_TOOLS } from '../probe/filesystems.js';
 import type { Reading } from '../probe/types.js';
 import type { CellContext, CellReading, TestDriver } from '../run/driver.js';
 import type { Environment } from '../run/types.js';
@@ -26,6 +28,8 @@ export interface PortDriverOptions {
   readonly binary: PortBinary;
   readonly limits: Limits;
   readonly timeFactor: number;
+  /** Folder that holds what is shipped. */
+  readonly shipped: string;
 }
 
 /** Runs `generic/595 (port)`. */
@@ -39,11 +43,16 @@ export class PortDriver implements TestDriver {
     return parseTestName(test)?.port === true;
   }
 
-  async prepare(guest: Guest, _filesystem: string): Promise<void> {
-    const made = await guest.exec(['mkdir', '-p', FOLDER, GUEST.scratchDir], { limitMs: choreLimit(guest) });
+  async prepare(guest: Guest, filesystem: string): Promise<void> {
+    const made = await guest.exec(['mkdir', '-p', FOLDER, GUEST_TOOLS, GUEST.scratchDir], {
+      limitMs: choreLimit(guest),
+    });
     const failure = failureOf('mkdir', made);
     if (failure) throw new InfraError({ subject: `guest ${guest.name}`, observed: failure });
     await guest.push(this.options.binary.file, FOLDER);
+    for (const tool of filesystemOf(filesystem).tools) {
+      await guest.push(path.join(this.options.shipped, tool), GUEST_TOOLS);
+    }
   }
 
   async run(guest: Guest, context: CellContext): Promise<CellReading> {

@@ -63,7 +63,7 @@ export async function hostMachinery(_settings: Settings, version: string): Promi
           import('../probe/binary.js'),
           import('./probe-driver.js'),
         ]);
-        drivers.push(new ProbeDriver(await ensureProbeBinary(context)));
+        drivers.push(new ProbeDriver(await ensureProbeBinary(context), context.dirs.shipped));
       }
       if (plan.fstests) {
         const [{ fstestsDrivers }, { ensureImage }] = await Promise.all([

@@ -14,7 +14,7 @@ import {
 } from '../probe/arguments.js';
 import type { ProbeBinary } from '../probe/binary.js';
 import { isProbe, probeOf } from '../probe/catalog.js';
-import { filesystemOf, type FilesystemDefinition } from '../probe/filesystems.js';
+import { filesystemOf, GUEST_TOOLS, type FilesystemDefinition } from '../probe/filesystems.js';
 import type { Reading } from '../probe/types.js';
 import { diskError } from '../system/files.js';
 import type { CellContext, CellReading, TestDriver } from './driver.js';
@@ -64,7 +64,11 @@ export class ProbeDriver implements TestDriver {
   readonly disks = [SCRATCH_DISK];
   readonly environment;
 
-  constructor(private readonly binary: ProbeBinary) {
+  constructor(
+    private readonly binary: ProbeBinary,
+    /** Folder that holds what is shipped: tools of file systems are pushed from there. */
+    private readonly shipped: string,
+  ) {
     this.environment = { probes: binary.key };
   }
 
@@ -72,12 +76,14 @@ export class ProbeDriver implements TestDriver {
     return isProbe(test);
   }
 
-  async prepare(guest: Guest, _filesystem: string): Promise<void> {
+  async prepare(guest: Guest, filesystem: string): Promise<void> {
     const limitMs = SHORT_LIMIT_MS * guest.spec.accelerator.timeScale;
     const folder = path.posix.dirname(GUEST_PROBE);
     await this.must(guest, ['mkdir', '-p', folder, GUEST_MOUNT, GUEST_ACKS], limitMs);
     await guest.push(this.binary.file, folder);
     await this.must(guest, ['chmod', '0755', GUEST_PROBE], limitMs);
+    for (const tool of filesystemOf(filesystem).tools)
+      await guest.push(path.join(this.shipped, tool), GUEST_TOOLS);
   }
 
   private async must(guest: Guest, argv: readonly string[], limitMs: number): Promise<void> {

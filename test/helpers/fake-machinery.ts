@@ -141,7 +141,7 @@ export function fakeMachinery(behaviour: FakeBehaviour = {}): FakeMachinery {
     accelerator: async () => ({ name: 'tcg', reason: 'kvm: a fake', timeScale: 10 }),
     qemuVersion: async () => 'QEMU emulator version 7.2',
     drivers: async () => [
-      new ProbeDriver({ key: 'probe-key', dir: '/nowhere', file: '/nowhere/enokey-probe' }),
+      new ProbeDriver({ key: 'probe-key', dir: '/nowhere', file: '/nowhere/enokey-probe' }, '/nowhere'),
     ],
     async boot(_context, spec) {
       boots.push(spec);

@@ -28,6 +28,7 @@ enum { EXIT_PASS, EXIT_FAIL, EXIT_USAGE, EXIT_ERROR, EXIT_NOTRUN };
 #define KEY_SIZE 64
 #define CONTENTS "contents\n"
 #define ERRNOS 134
+#define KEY_PAUSE_MS 2
 
 /* Shared by the processes of the multi-threaded phase. */
 struct shared {
@@ -237,6 +238,18 @@ static void single_threaded(int root)
 	unlink(file);
 }
 
+/*
+ * In the original a new process stands between any two key operations. Without a pause the key would be there for
+ * microseconds only, and a file system that refuses opens without it might let no append through at all.
+ */
+static void pause_ms(long ms)
+{
+	struct timespec left = { .tv_nsec = ms * 1000000 };
+
+	while (nanosleep(&left, &left) && errno == EINTR)
+		;
+}
+
 static _Noreturn void remover(int root)
 {
 	uint32_t flags;
@@ -244,10 +257,12 @@ static _Noreturn void remover(int root)
 	while (!shared->done) {
 		if (!add_key(root))
 			shared->adds++;
+		pause_ms(KEY_PAUSE_MS);
 		if (!remove_key(root, &flags))
 			shared->removals++;
 		else
 			shared->remove_failed++;
+		pause_ms(KEY_PAUSE_MS);
 	}
 	_exit(0);
 }

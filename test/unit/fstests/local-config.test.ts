@@ -12,6 +12,7 @@ const base: LocalConfig = {
   scratchDir: '/mnt/scratch',
   timeFactor: 3,
   mountOptions: '',
+  overrides: '/opt/fstests/enokey/common',
   resultBase: '/var/tmp/enokey-fstests/generic-595.0',
 };
 
@@ -38,6 +39,14 @@ describe('local.config', () => {
       RESULT_BASE: '/var/tmp/enokey-fstests/generic-595.0',
       KEEP_DMESG: 'yes',
     });
+  });
+
+  it('gives btrfs a mkfs that overwrites and a btrfs(8) that opens encrypted file systems', () => {
+    expect(sourced({ ...base, filesystem: 'btrfs' })).toMatchObject({
+      MKFS_BTRFS_PROG: 'mkfs.btrfs -f',
+      BTRFS_UTIL_PROG: '/opt/fstests/enokey/common/btrfs-util.pl',
+    });
+    expect(sourced(base)).not.toHaveProperty('BTRFS_UTIL_PROG');
   });
 
   it('leaves the mount options to fstests when the variant has none', () => {
