@@ -55,7 +55,10 @@ const PORT_TRIES = 8;
 /** Init's line when sshd listens: vm/image/README.md. */
 const READY = /enokey-init: ready/;
 /** Init's line when it has nothing to start sshd with, or gave it up: waiting longer changes nothing. */
-const HOPELESS = /enokey-init: .*no sshd|enokey-init: giving up/;
+const SSHD_DIED = /enokey-init: sshd died/;
+/** SSHD_TRIES of vm/image/init.c. */
+const SSHD_TRIES = 5;
+const HOPELESS = /enokey-init: .*no sshd/;
 const INIT_STARTS = /Run \S+ as init process/;
 /** While nothing is on the console, SSH is tried this often. */
 const BLIND_RETRY_MS = 1500;
@@ -207,11 +210,13 @@ export async function bootGuest(
     const qemuLog = path.join(spec.workDir, 'qemu.log');
     let began = performance.now();
     let attempts = 0;
+    let deaths = 0;
     const state: { exit?: Exit } = {};
     const times: { initMs?: number; readyMs?: number; hopeless?: string } = {};
     watch.onLine = (line) => {
       if (times.initMs === undefined && INIT_STARTS.test(line)) times.initMs = performance.now() - began;
-      if (HOPELESS.test(line)) times.hopeless ??= line;
+      if (SSHD_DIED.test(line)) deaths += 1;
+      if (HOPELESS.test(line) || deaths >= SSHD_TRIES) times.hopeless ??= line;
       if (times.readyMs === undefined && READY.test(line)) times.readyMs = performance.now() - began;
     };
     const launch = async (): Promise<void> => {
