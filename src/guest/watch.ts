@@ -48,6 +48,11 @@ export class ConsoleWatch {
     return this.scanner.fatal;
   }
 
+  /** Milliseconds since the console last grew. */
+  get quietFor(): number {
+    return performance.now() - this.lastGrowth;
+  }
+
   get flooded(): boolean {
     return this.tail.offset > CONSOLE_LIMIT;
   }
