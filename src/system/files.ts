@@ -8,7 +8,10 @@ import { InfraError } from '../core/errors.js';
 
 /** A path beside `target` that no other process uses, so that a rename onto `target` is atomic. */
 export function temporaryBeside(target: string): string {
-  return path.join(path.dirname(target), `.${path.basename(target)}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`);
+  return path.join(
+    path.dirname(target),
+    `.${path.basename(target)}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`,
+  );
 }
 
 /** True when the path exists, whatever it is. */
@@ -74,7 +77,10 @@ export async function writeAtomic(file: string, data: string | Uint8Array, mode 
  * Makes a folder whole or not at all: `fill` gets a temporary folder beside `target`, which is renamed onto
  * `target` when it returns. When another process made `target` meanwhile, theirs stays and ours is removed.
  */
-export async function makeDirectoryAtomic(target: string, fill: (dir: string) => Promise<void>): Promise<void> {
+export async function makeDirectoryAtomic(
+  target: string,
+  fill: (dir: string) => Promise<void>,
+): Promise<void> {
   await mkdir(path.dirname(target), { recursive: true });
   const temporary = temporaryBeside(target);
   try {

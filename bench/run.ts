@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// npm run bench [-- NAME ...]: every figure with what it is measured against, side by side, in one run. Exits 1 when
+// a limit is not kept. Builds and makes what the stores lack first; run it on an otherwise idle machine.
+import { boot } from './boot.js';
+import { overhead } from './overhead.js';
+import { race } from './race.js';
+import { startup } from './startup.js';
+import { switching } from './switch.js';
+import { table } from '../src/cli/table.js';
+
+const benches = { startup, boot, overhead, race, switching };
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in benches));
+if (unknown.length > 0) {
+  console.error(`bench: unknown ${unknown.join(', ')} (expected ${Object.keys(benches).join(', ')})`);
+  process.exit(2);
+}
+
+const rows: string[][] = [];
+for (const [key, bench] of Object.entries(benches)) {
+  if (wanted.length > 0 && !wanted.includes(key)) continue;
+  const { rows: figures, ratio, ok } = await bench.measure();
+  rows.push([
+    bench.name,
+    ...figures.slice(0, 2).map(([label, figure]) => `${label}: ${figure}`),
+    ratio.toFixed(2),
+    bench.limit,
+    ok ? 'kept' : 'NOT KEPT',
+  ]);
+  if (!ok) process.exitCode = 1;
+}
+console.log(table(['bench', 'measured', 'against', 'figure', 'limit', ''], rows));
