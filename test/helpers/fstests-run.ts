@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+import type { Variant } from '../../src/config/types.js';
+import type { Incident } from '../../src/guest/types.js';
+import { FstestsDriver } from '../../src/fstests/driver.js';
+import type { CellReading } from '../../src/run/driver.js';
+import { LocalGuest } from './local-guest.js';
+
+export const TREES = path.resolve(import.meta.dirname, '../fixtures/fstests/trees');
+
+export interface LyingRun extends CellReading {
+  readonly guest: LocalGuest;
+  readonly filesDir: string;
+}
+
+/** Runs generic/595 once with the `check` of a tree below test/fixtures/fstests/trees. */
+export async function runTree(
+  dir: string,
+  tree: string,
+  options: { incident?: Partial<Incident>; test?: string; limitSeconds?: number } = {},
+): Promise<LyingRun> {
+  const filesDir = path.join(dir, 'cell');
+  mkdirSync(filesDir, { recursive: true });
+  const guest = new LocalGuest({ dir, tree: path.join(TREES, tree), incident: options.incident });
+  const driver = new FstestsDriver({
+    build: {
+      commit: '0'.repeat(40),
+      name: tree,
+      disk: '/nowhere',
+      tree: path.join(TREES, tree),
+      misfits: [],
+      overridden: new Map(),
+      key: '0',
+    },
+    limits: { default: options.limitSeconds ?? 100, tests: {} },
+    timeFactor: 1,
+    manifestFile: '/nowhere/common/overrides.yaml',
+  });
+  await driver.prepare(guest, 'ext4');
+  const variant = { name: 'stock', mountOptions: {}, kernelArgs: [], contract: {} } as unknown as Variant;
+  const reading = await driver.run(guest, {
+    cell: { variant: 'stock', filesystem: 'ext4', test: options.test ?? 'generic/595', iteration: 0 },
+    variant,
+    filesDir,
+    timeScale: 1,
+    signal: new AbortController().signal,
+    runSeed: 1,
+    args: [],
+    progress: () => undefined,
+  });
+  return { ...reading, guest, filesDir };
+}
