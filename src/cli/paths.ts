@@ -37,7 +37,19 @@ export function resolveDirs(settings: PathSettings): Dirs {
     absolute(
       env['ENOKEY_STATE'] || path.join(env['XDG_STATE_HOME'] || path.join(home, '.local', 'state'), 'enokey'),
     );
-  return { cache, state, runtime: runtimeDir(env, cache), shipped: settings.packageRoot };
+  return {
+    cache,
+    build: buildDir(cache),
+    state,
+    runtime: runtimeDir(env, cache),
+    shipped: settings.packageRoot,
+  };
+}
+
+/** Kbuild refuses source and output folders with a space or a colon in their paths (top-level Makefile). */
+export function buildDir(cache: string): string {
+  if (!/[\s:]/.test(cache)) return path.join(cache, 'build');
+  return `/var/tmp/enokey-${process.getuid?.() ?? 0}/${shortHash(cache)}/build`;
 }
 
 function runtimeDir(env: PathSettings['env'], cache: string): string {

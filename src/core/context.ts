@@ -5,6 +5,11 @@ import type { Emit } from './events.js';
 export interface Dirs {
   /** Trees, artifacts, images, fstests builds: everything that can be made again. `ENOKEY_CACHE` or XDG. */
   readonly cache: string;
+  /**
+   * Kernel worktrees and make's `O=` folders. In the cache, unless its path has a space or a colon, which Kbuild takes
+   * in no folder: then in /var/tmp.
+   */
+  readonly build: string;
   /** Runs (results). `ENOKEY_STATE` or XDG. Never cleared by `enokey clean` unless asked by name. */
   readonly state: string;
   /** Sockets, pid and lock files; short, since a unix socket's path has at most 107 bytes. */

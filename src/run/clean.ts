@@ -23,7 +23,7 @@ function foldersOf(kind: Cleanable, dirs: Dirs): readonly string[] {
     case 'images':
       return inCache('images', 'image');
     case 'trees':
-      return inCache('tree', 'trees', 'build');
+      return [...inCache('tree', 'trees'), dirs.build];
     case 'probes':
       return inCache('probe', 'port');
     case 'fstests':

@@ -12,7 +12,7 @@ import type { SwitchOptions } from './types.js';
 
 /** Folder of a base and profile: `src` is the worktree, its git dir lies beside it, `O=` belongs here too. */
 export function buildFolder(context: Context, base: string, profile: string): string {
-  return path.join(context.dirs.cache, 'build', `${base}-${profile}`);
+  return path.join(context.dirs.build, `${base}-${profile}`);
 }
 
 /** Lock file to hold from before `switchWorktree` until the build is done. */

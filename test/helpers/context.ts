@@ -22,6 +22,7 @@ export function testContext(overrides: { dir?: string; shipped?: string; jobs?: 
   return {
     dirs: {
       cache: path.join(dir, 'cache'),
+      build: path.join(dir, 'cache', 'build'),
       state: path.join(dir, 'state'),
       runtime: path.join(dir, 'rt'),
       shipped: overrides.shipped ?? REPOSITORY,

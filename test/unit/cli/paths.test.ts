@@ -21,6 +21,14 @@ describe('resolveDirs', () => {
     expect(path.join(dirs.runtime, 'guests', 'soft@2-ext4', 'qmp.sock').length).toBeLessThan(107);
   });
 
+  it('keeps kernel builds out of paths that Kbuild refuses', () => {
+    const dirs = (cache: string): string =>
+      resolveDirs({ ...base, env: { HOME: '/h', ENOKEY_CACHE: cache } }).build;
+    expect(dirs('/c')).toBe('/c/build');
+    expect(dirs('/my cache')).toMatch(/^\/var\/tmp\/enokey-\d+\/[0-9a-f]{8}\/build$/);
+    expect(dirs('/my cache')).not.toBe(dirs('/my:cache'));
+  });
+
   it('separates the guests of two caches', () => {
     const one = resolveDirs({ ...base, env: { HOME: '/h', ENOKEY_CACHE: '/a' } });
     const two = resolveDirs({ ...base, env: { HOME: '/h', ENOKEY_CACHE: '/b' } });
@@ -37,6 +45,7 @@ describe('makeDirs', () => {
     chmodSync(dir, 0o755);
     const dirs = {
       cache: path.join(file, 'cache'),
+      build: path.join(file, 'cache', 'build'),
       state: path.join(dir, 's'),
       runtime: path.join(dir, 'r'),
       shipped: dir,
