@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import type { Variant } from '../config/types.js';
 import type { Context } from '../core/context.js';
-import { InfraError, UserError } from '../core/errors.js';
+import { InfraError } from '../core/errors.js';
 import { step } from '../core/events.js';
 import { requireSpace } from '../system/disk.js';
 import { exists } from '../system/files.js';
@@ -12,7 +12,7 @@ import { withLock } from '../system/lock.js';
 import { prepareVariantTree } from '../tree/prepare.js';
 import type { VariantTree } from '../tree/types.js';
 import { buildFolder, buildLock, switchWorktree } from '../tree/worktree.js';
-import { compile } from './compile.js';
+import { compile, OUTPUT } from './compile.js';
 import { configure, findConfig } from './configure.js';
 import { readBuildId } from './elf.js';
 import type { Request } from './fragment.js';
@@ -87,8 +87,7 @@ export async function buildKernel(context: Context, options: BuildOptions): Prom
     title,
     async (progress) => {
       const folder = buildFolder(context, variant.base.name, profile);
-      refuseUnbuildable(folder);
-      const cold = !(await exists(path.join(folder, 'out', 'vmlinux')));
+      const cold = !(await exists(path.join(folder, OUTPUT, 'vmlinux')));
       await requireSpace(
         context.dirs.cache,
         cold ? COLD_BYTES : WARM_BYTES,
@@ -148,17 +147,6 @@ async function fromStore(context: Context, plan: Plan): Promise<BuildResult | un
   return artifact && { artifact, fromStore: true, buildMs: 0, objects: 0 };
 }
 
-/** Kbuild itself refuses such folders, with a message that names no setting of ours. */
-function refuseUnbuildable(folder: string): void {
-  const bad = /[\s:]/.exec(folder)?.[0];
-  if (bad === undefined) return;
-  throw new UserError({
-    subject: folder,
-    observed: `the kernel's build system takes no folder with ${bad === ':' ? 'a colon' : 'a space'} in its path`,
-    next: 'set ENOKEY_CACHE to a folder without spaces and colons',
-  });
-}
-
 async function buildInFolder(
   context: Context,
   options: BuildOptions,
@@ -170,20 +158,18 @@ async function buildInFolder(
   const { variantTree, requests, tools, release } = plan;
   await mkdir(folder, { recursive: true });
   progress('switching the worktree');
-  const source = await switchWorktree(context, { variantTree, base: variant.base.name, profile });
+  await switchWorktree(context, { variantTree, base: variant.base.name, profile });
 
   let config = await findConfig(context, plan.configKey);
   if (config === undefined) {
     progress('configuring');
-    const scratch = path.join(folder, 'configure');
-    config = await configure(context, plan.configKey, { source, scratch, requests, tools });
+    config = await configure(context, plan.configKey, { folder, requests, tools });
   }
   const key = artifactKey(variantTree.treeId, config, release, tools);
   const log = path.join(folder, 'build.log');
   progress('compiling');
   const built = await compile(context, {
-    source,
-    output: path.join(folder, 'out'),
+    folder,
     config,
     localVersion: plan.localVersion,
     tools,
@@ -192,7 +178,7 @@ async function buildInFolder(
     name: `${variant.name} (${profile})`,
     progress,
   });
-  await refuseOtherRelease(path.join(folder, 'out'), release);
+  await refuseOtherRelease(path.join(folder, OUTPUT), release);
   progress('storing');
   const artifact = await storeArtifact(context, {
     manifest: {

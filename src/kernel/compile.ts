@@ -5,12 +5,14 @@ import path from 'node:path';
 import type { Context } from '../core/context.js';
 import { InfraError, UserError } from '../core/errors.js';
 import { exists, readIfThere } from '../system/files.js';
-import { run } from '../system/process.js';
 import { diagnose, type Diagnosis } from './diagnosis.js';
-import { builtObject, makeArguments, makeEnvironment, type BuildFolders } from './make.js';
+import { builtObject } from './make.js';
+import { runMake } from './run-make.js';
 import type { Toolchain } from './toolchain.js';
 
-export interface CompileOptions extends BuildFolders {
+export interface CompileOptions {
+  /** Folder of the base and profile, held under the build lock: has `src`; make's `O=` is its `out`. */
+  readonly folder: string;
   /** Text of the final .config. */
   readonly config: string;
   readonly localVersion: string;
@@ -33,7 +35,7 @@ export interface Compiled {
 }
 
 /** Objects of a cold build with the shipped fragments, until this folder has counted its own. */
-const FIRST_ESTIMATE = 1750;
+const FIRST_ESTIMATE = 1500;
 
 /**
  * Runs make in the folder and says what it makes. A folder that an interrupted build left is gone on with; when
@@ -41,27 +43,26 @@ const FIRST_ESTIMATE = 1750;
  * @throws UserError for the compiler's first error in source of the user, InfraError for the rest.
  */
 export async function compile(context: Context, options: CompileOptions): Promise<Compiled> {
+  const wasCutShort = await exists(path.join(options.folder, OUTPUT, UNFINISHED));
   const first = await attempt(context, options);
   if (first.compiled) return first.compiled;
-  if (!(await worthStartingOver(first.diagnosis, options))) throw failure(first.diagnosis, options);
+  const { kind } = first.diagnosis;
+  // A folder in which make last came to its end is not to blame for what nobody understands.
+  if (kind !== 'stale' && !(kind === 'unknown' && wasCutShort)) throw failure(first.diagnosis, options);
   context.emit({
     type: 'note',
     level: 'warn',
-    text: `${options.output}: left unusable by an interrupted build (${first.diagnosis.message}); building from nothing`,
+    text: `${path.join(options.folder, OUTPUT)}: left unusable by an interrupted build (${first.diagnosis.message}); building from nothing`,
   });
-  await rm(options.output, { recursive: true, force: true });
+  await rm(path.join(options.folder, OUTPUT), { recursive: true, force: true });
   const second = await attempt(context, options);
   if (second.compiled) return second.compiled;
   throw failure(second.diagnosis, options);
 }
 
-/** A folder in which make once finished and which nothing says is stale is not to blame. */
-async function worthStartingOver(diagnosis: Diagnosis, { output }: CompileOptions): Promise<boolean> {
-  if (diagnosis.kind === 'stale') return true;
-  return diagnosis.kind === 'unknown' && (await exists(path.join(output, UNFINISHED)));
-}
-
-/** Lies in the folder while make runs there, so that the next build knows that one was cut short. */
+/** make's `O=` folder. */
+export const OUTPUT = 'out';
+/** Lies in it while make runs there, so that the next build knows that one was cut short. */
 const UNFINISHED = '.enokey-unfinished';
 /** Number of objects that the last cold build made. */
 const COUNT = '.enokey-objects';
@@ -69,7 +70,8 @@ const COUNT = '.enokey-objects';
 type Attempt = { compiled: Compiled; diagnosis?: undefined } | { compiled?: undefined; diagnosis: Diagnosis };
 
 async function attempt(context: Context, options: CompileOptions): Promise<Attempt> {
-  const { output, source, log, config, tools, progress } = options;
+  const { folder, log, config, tools, progress } = options;
+  const output = path.join(folder, OUTPUT);
   const file = path.join(output, '.config');
   const vmlinux = path.join(output, 'vmlinux');
   await mkdir(output, { recursive: true });
@@ -82,29 +84,21 @@ async function attempt(context: Context, options: CompileOptions): Promise<Attem
   await writeFile(path.join(output, UNFINISHED), '');
 
   let objects = 0;
-  const result = await run(
-    'make',
-    makeArguments({
-      source,
-      output,
-      targets: ['vmlinux'],
-      jobs: context.jobs,
-      ccache: tools.ccache,
-      localVersion: options.localVersion,
-    }),
-    {
-      env: makeEnvironment(),
-      signal: context.signal,
-      logFile: log,
-      onLine: (line) => {
-        const object = builtObject(line);
-        if (!object) return;
-        objects++;
-        progress(`${objects} objects, ${object}`, cold ? Math.min(objects / estimate, 0.99) : undefined);
-      },
+  const result = await runMake(context, {
+    folder,
+    output: OUTPUT,
+    targets: ['vmlinux'],
+    ccache: tools.ccache,
+    localVersion: options.localVersion,
+    log,
+    onLine: (line) => {
+      const object = builtObject(line);
+      if (!object) return;
+      objects++;
+      progress(`${objects} objects, ${object}`, cold ? Math.min(objects / estimate, 0.99) : undefined);
     },
-  );
-  if (result.exitCode !== 0) return { diagnosis: diagnose(await readFile(log, 'utf8'), source) };
+  });
+  if (result.exitCode !== 0) return { diagnosis: diagnose(await readFile(log, 'utf8'), result.source) };
   await rm(path.join(output, UNFINISHED), { force: true });
   if (cold) await writeFile(path.join(output, COUNT), String(objects));
   const systemMap = path.join(output, 'System.map');
@@ -113,7 +107,7 @@ async function attempt(context: Context, options: CompileOptions): Promise<Attem
 
 function failure(diagnosis: Diagnosis, options: CompileOptions): Error {
   const { kind, message, file, line } = diagnosis;
-  const { log, output, name } = options;
+  const { log, folder, name } = options;
   switch (kind) {
     case 'source': {
       const where = file === undefined ? `build of ${name}` : line === undefined ? file : `${file}:${line}`;
@@ -130,7 +124,7 @@ function failure(diagnosis: Diagnosis, options: CompileOptions): Error {
     }
     case 'disk':
       return new InfraError({
-        subject: output,
+        subject: folder,
         observed: `the disk is full: ${message}`,
         next: 'free space there, or point ENOKEY_CACHE at another disk; `enokey clean` removes what can be made again',
         log,

@@ -6,20 +6,23 @@ import type { Context } from '../core/context.js';
 import { InfraError } from '../core/errors.js';
 import { readIfThere, writeAtomic } from '../system/files.js';
 import { run } from '../system/process.js';
+import { runMake } from './run-make.js';
 import { droppedRequests, mergeConfig, refuseDropped } from './config.js';
 import { diagnose } from './diagnosis.js';
 import type { Request } from './fragment.js';
-import { makeArguments, makeEnvironment } from './make.js';
 import type { Toolchain } from './toolchain.js';
 
 export interface ConfigureOptions {
-  /** Folder with the tree that the configuration is for; held under the build lock. */
-  readonly source: string;
-  /** Scratch `O=` folder of configuration targets only, so that the build's own .config keeps its mtime. */
-  readonly scratch: string;
+  /**
+   * Folder of the base and profile, held under the build lock: the tree is its `src`. Configuration targets run in
+   * an `O=` folder of their own there, so that the build's .config keeps its mtime.
+   */
+  readonly folder: string;
   readonly requests: readonly Request[];
   readonly tools: Toolchain;
 }
+
+const SCRATCH = 'configure';
 
 function storedConfig(context: Context, key: string): string {
   return path.join(context.dirs.cache, 'configs', `${key}.config`);
@@ -38,7 +41,8 @@ export async function findConfig(context: Context, key: string): Promise<string 
  * @throws UserError for a dropped or misspelt symbol, naming the fragment's line.
  */
 export async function configure(context: Context, key: string, options: ConfigureOptions): Promise<string> {
-  const { scratch, requests } = options;
+  const { folder, requests } = options;
+  const scratch = path.join(folder, SCRATCH);
   const file = path.join(scratch, '.config');
   await mkdir(scratch, { recursive: true });
   try {
@@ -56,7 +60,7 @@ export async function configure(context: Context, key: string, options: Configur
   const dropped = droppedRequests(text, requests);
   if (dropped.length > 0) {
     const defined = await definedSymbols(
-      options.source,
+      path.join(folder, 'src'),
       dropped.map(({ request }) => request.symbol),
       context.signal,
     );
@@ -67,17 +71,15 @@ export async function configure(context: Context, key: string, options: Configur
 }
 
 async function makeConfig(context: Context, target: string, options: ConfigureOptions): Promise<void> {
-  const args = makeArguments({
-    source: options.source,
-    output: options.scratch,
+  const result = await runMake(context, {
+    folder: options.folder,
+    output: SCRATCH,
     targets: [target],
-    jobs: context.jobs,
     ccache: options.tools.ccache,
     localVersion: '',
   });
-  const result = await run('make', args, { env: makeEnvironment(), signal: context.signal });
   if (result.exitCode === 0) return;
-  const { message, file, line } = diagnose(`${result.stdout}\n${result.stderr}`, options.source);
+  const { message, file, line } = diagnose(`${result.stdout}\n${result.stderr}`, result.source);
   throw new InfraError({
     subject: file ? `${file}${line === undefined ? '' : `:${line}`}` : `make ${target}`,
     observed: message,

@@ -30,7 +30,8 @@ export function buildIdOfNotes(notes: Buffer): string | undefined {
 }
 
 function align4(size: number): number {
-  return (size + 3) & ~3;
+  // Not by bits: sizes from a file may exceed 31 of them.
+  return Math.ceil(size / 4) * 4;
 }
 
 /**
