@@ -17,7 +17,7 @@ export const HARMLESS: readonly RegExp[] = [
   // fs/crypto/keysetup.c, once for each mode; not a warning.
   /^fscrypt: \S+ using implementation /,
   // fs/crypto/keyring.c, check_for_busy_inodes(): the documented answer to removing a key that is in use.
-  /^fscrypt \(.*\): .*\d+ inode\(s\) still busy after removing key/,
+  /^fscrypt(?:: \S+| \(.*\)): .*\d+ inode\(s\) still busy after removing key/,
   // fs/ext4/super.c and fs/f2fs/super.c at mount.
   /^EXT4-fs \(.*\): (?:mounted|unmounting|re-mounted|recovery complete|orphan cleanup)/,
 ];
