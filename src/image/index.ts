@@ -7,6 +7,7 @@ import { step } from '../core/events.js';
 import { requireSpace } from '../system/disk.js';
 import { makeDirectoryAtomic } from '../system/files.js';
 import { withLock } from '../system/lock.js';
+import { sweepTemporaries } from '../system/sweep.js';
 import { buildImage } from './build.js';
 import { readRecipe } from './recipe.js';
 import { dropImage, findImage, imageDir, sealImage } from './store.js';
@@ -53,6 +54,7 @@ export async function ensureImage(context: Context, options: EnsureImageOptions 
         async () => {
           const made = options.again ? undefined : await findImage(context, key);
           if (made) return made;
+          await sweepTemporaries(path.dirname(imageDir(context, key)));
           await dropImage(context, key);
           await makeDirectoryAtomic(imageDir(context, key), async (folder) => {
             const log = path.join(context.dirs.cache, 'logs', `image-${key.slice(0, 12)}.log`);

@@ -14,7 +14,6 @@ export interface Diagnosis {
 }
 
 // The escape byte is what is looked for.
-// eslint-disable-next-line no-control-regex
 const COLOUR = /\x1b\[[0-9;]*[A-Za-z]/g;
 const COMPILER = /^(?<file>[^\s:][^:]*):(?<line>\d+):(?:\d+:)? (?:fatal )?error: (?<message>.+)$/i;
 const ASSEMBLER = /^(?<file>[^\s:][^:]*):(?<line>\d+): Error: (?<message>.+)$/;

@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Context } from '../core/context.js';
 import { InfraError } from '../core/errors.js';
 import { exists, makeDirectoryAtomic, readIfThere, temporaryBeside } from '../system/files.js';
+import { sweepTemporaries } from '../system/sweep.js';
 import { ARTIFACT_FILES, Manifest } from './manifest.js';
 import type { Artifact } from './types.js';
 
@@ -99,6 +100,7 @@ export interface NewArtifact {
 /** Copies a build into the store, whole or not at all. @throws InfraError when the disk is full. */
 export async function storeArtifact(context: Context, { manifest, sources }: NewArtifact): Promise<Artifact> {
   const dir = artifactDir(context, manifest.key);
+  await sweepTemporaries(path.dirname(dir));
   await makeDirectoryAtomic(dir, async (temporary) => {
     const files = {} as Record<(typeof ARTIFACT_FILES)[number], { bytes: number; sha256: string }>;
     for (const name of ARTIFACT_FILES) {

@@ -117,6 +117,15 @@ describe('the guest image', () => {
     );
   });
 
+  it('is made beside what a killed process left, which goes', async () => {
+    write(path.join(context.dirs.cache, 'images'), {
+      [`.${'a'.repeat(64)}.tmp-999999999-0123abcd/root.ext4`]: 'half',
+      [`.${'a'.repeat(64)}.tmp-${process.pid}-0123abcd/root.ext4`]: 'of a live process',
+    });
+    const image = await ensureImage(context, etc());
+    expect(images().sort()).toEqual([`.${'a'.repeat(64)}.tmp-${process.pid}-0123abcd`, image.key]);
+  });
+
   it('is made by one of two who want it at once', async () => {
     const [first, second] = await Promise.all([ensureImage(context, etc()), ensureImage(context, etc())]);
     expect(first).toEqual(second);
