@@ -37,7 +37,6 @@ describe('a check that lies', () => {
   it('with escape sequences is read, and none of them is kept', async () => {
     const { reading, filesDir } = await runTree(tempDir(), 'ansi');
     expect(reading?.outcome).toBe('fail');
-    // eslint-disable-next-line no-control-regex
     expect(`${textOf(filesDir, 'check.out')}${reading?.summary}`).not.toMatch(
       /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/,
     );
