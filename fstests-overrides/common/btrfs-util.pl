@@ -67,10 +67,11 @@ if (grep { (split ' ')[0] eq $device } <$mounts>) {
 	exec $real, @ARGV or die "$real: $!\n";
 }
 
-my $cleared = change(0);
 my $child;
+# Installed before the bit is cleared: no signal may end this between the two changes.
+$SIG{$_} = sub { kill 'TERM', $child if $child } for qw(INT TERM HUP);
+my $cleared = change(0);
 my $restore = sub { change(1) if $cleared; $cleared = 0 };
-local $SIG{$_} = sub { kill 'TERM', $child if $child } for qw(INT TERM HUP);
 $child = fork // die "fork: $!\n";
 if (!$child) {
 	exec $real, @ARGV or die "$real: $!\n";
