@@ -79,7 +79,7 @@ export abstract class EnokeyCommand<T extends typeof Command> extends Command {
         const { loadSettings } = await import('../config/index.js');
         this.settings = await loadSettings({
           cwd,
-          file: parsed.flags['config'] as string | undefined,
+          file: parsed.flags['config'],
           packageRoot,
         });
       }

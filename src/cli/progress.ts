@@ -90,7 +90,8 @@ export function terminalView(terminal: Terminal): ProgressView {
       closed = true;
       if (drawer) return drawer.close();
       const plain = plainView(terminal);
-      for (const event of waiting.splice(0)) if (event.type === 'note' || event.state === 'failed') plain.show(event);
+      for (const event of waiting.splice(0))
+        if (event.type === 'note' || event.state === 'failed') plain.show(event);
     },
   };
 }

@@ -56,7 +56,10 @@ export class Tail {
   }
 }
 
-export function splitLines(onLine: (line: string) => void): { push: (chunk: Buffer) => void; end: () => void } {
+export function splitLines(onLine: (line: string) => void): {
+  push: (chunk: Buffer) => void;
+  end: () => void;
+} {
   const decoder = new TextDecoder();
   let rest = '';
   const drain = (): void => {

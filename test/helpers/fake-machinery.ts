@@ -188,7 +188,13 @@ export function fakeContext(
 ): Context & { events: EnokeyEvent[] } {
   const events: EnokeyEvent[] = [];
   return {
-    dirs: { cache: `${root}/cache`, build: `${root}/cache/build`, state: `${root}/state`, runtime: `${root}/run`, shipped: root },
+    dirs: {
+      cache: `${root}/cache`,
+      build: `${root}/cache/build`,
+      state: `${root}/state`,
+      runtime: `${root}/run`,
+      shipped: root,
+    },
     emit: (event) => void events.push(event),
     signal,
     jobs: 1,
