@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { Contract, Expectation } from '../config/types.js';
 import type { Mark, Outcome } from '../core/outcome.js';
+import { isFstestsName } from '../fstests/names.js';
 import type { Errnos, Reading } from '../probe/types.js';
 import type { Standing } from './types.js';
 
@@ -43,6 +44,11 @@ function meets(allowed: string, name: string, reading: Reading): boolean {
   return errnos.size === 1 && errnos.has(allowed);
 }
 
+/** A test of fstests is written to pass: one that fails needs a contract that says so. Probes only measure. */
+function implicit(test: string): readonly Outcome[] | undefined {
+  return isFstestsName(test) ? ['pass', 'notrun', 'inconclusive'] : undefined;
+}
+
 /**
  * Compares how a cell ended with what its variant promises. Without an entry for the test there is nothing to
  * compare, but a crash or a forbidden report is unexpected all the same. An entry that names cases only allows
@@ -56,7 +62,8 @@ export function judge(
   marks: readonly Mark[],
 ): Judged {
   const expectation = expectationFor(contract, cell.filesystem, cell.test);
-  const allowed = expectation?.outcome ?? (expectation?.cases ? (['pass', 'fail'] as const) : undefined);
+  const allowed =
+    expectation?.outcome ?? (expectation?.cases ? (['pass', 'fail'] as const) : implicit(cell.test));
   if (allowed ? !allowed.includes(outcome) : NEVER_CONTRACTED.includes(outcome)) {
     return {
       standing: 'unexpected',
