@@ -197,7 +197,7 @@ describe('a variant of the user', () => {
   it('is cut to N over all of its own sources', async () => {
     folder('a', '0001-a.patch', '0002-a.patch');
     folder('b', '0001-b.patch', '0002-b.patch');
-    const settings = await load(mine('series: [a, b]'));
+    const settings = await load(mine('withBase: false\nseries: [a, b]'));
     const at = (name: string, first?: number): object => ({
       kind: 'folder',
       path: path.join(dir, name),
