@@ -16,6 +16,15 @@ function enokey(args: readonly string[], options: { cwd?: string; home?: string 
   });
 }
 
+const helps = new Map<string, Promise<RunResult>>();
+
+/** Several places of the documents name the same command: its help is asked for once. */
+function helpOf(command: string): Promise<RunResult> {
+  const help = helps.get(command) ?? enokey([command, '--help']);
+  helps.set(command, help);
+  return help;
+}
+
 /** Every `enokey ...` in inline code or in a shell block, without its comment. */
 function commandsIn(file: string): string[] {
   const text = readFileSync(path.join(ROOT, file), 'utf8');
@@ -39,7 +48,7 @@ describe('the documents', () => {
 
   it.each(ours)('$file: `$command` is a command, and its flags exist', async ({ command }) => {
     const words = command.split(/\s+/).slice(1);
-    const help = await enokey([words[0]!, '--help']);
+    const help = await helpOf(words[0]!);
     expect(help.exitCode).toBe(0);
     for (const flag of words.filter((word) => word.startsWith('--'))) {
       expect(help.stdout).toContain(flag.split('=')[0]);
