@@ -37,7 +37,7 @@ export async function switchWorktree(context: Context, options: SwitchOptions): 
   const folder = buildFolder(context, options.base, options.profile);
   const src = path.join(folder, 'src');
   const fresh = !(await exists(path.join(folder, 'src.git', 'index')));
-  if (fresh) await requireSpace(context.dirs.cache, WORKTREE_BYTES, 'a kernel worktree');
+  if (fresh) await requireSpace(context.dirs.build, WORKTREE_BYTES, 'a kernel worktree');
   return step(
     context.emit,
     `tree.switch/${options.base}-${options.profile}`,
@@ -47,7 +47,7 @@ export async function switchWorktree(context: Context, options: SwitchOptions): 
         if (!(await attempt(context, folder, options))) {
           await rm(src, { recursive: true, force: true });
           await rm(path.join(folder, 'src.git'), { recursive: true, force: true });
-          await requireSpace(context.dirs.cache, WORKTREE_BYTES, 'a kernel worktree');
+          await requireSpace(context.dirs.build, WORKTREE_BYTES, 'a kernel worktree');
           if (!(await attempt(context, folder, options))) {
             throw new InfraError({ subject: src, observed: `cannot check out ${variantTree.commit}` });
           }
