@@ -15,7 +15,7 @@ export interface Pattern {
 /** Messages that look like one of the patterns and are what a healthy kernel says. */
 export const HARMLESS: readonly RegExp[] = [
   // fs/crypto/keysetup.c, once for each mode; not a warning.
-  /^fscrypt: \S+ using implementation /,
+  /^fscrypt: \S+ using (?:implementation |blk-crypto)/,
   // fs/crypto/keyring.c, check_for_busy_inodes(): the documented answer to removing a key that is in use.
   /^fscrypt(?:: \S+| \(.*\)): .*\d+ inode\(s\) still busy after removing key/,
   // fs/ext4/super.c and fs/f2fs/super.c at mount.
