@@ -35,7 +35,7 @@ export const race: Bench = {
       const binary = `/tmp/${path.basename(probe.file)}`;
       const out = await shell(
         `${binary} race-append --mount /tmp/m --device ${disk} --fstype ext4 --ack-dir /tmp/ack --seed 1 ` +
-          `--seconds ${SECONDS} --writers 1 --record-size 1 --no-flush`,
+          `--seconds ${SECONDS} --writers 1 --record 1 --no-flush`,
       );
       const result = JSON.parse(out.trim().split('\n').at(-1) ?? '') as {
         attempts: number;

@@ -28,7 +28,16 @@ if (unknown.length > 0) {
 const rows: string[][] = [];
 for (const [key, bench] of Object.entries(benches)) {
   if (wanted.length > 0 && !wanted.includes(key)) continue;
-  const { rows: figures, ratio, ok } = await bench.measure();
+  let measured;
+  try {
+    measured = await bench.measure();
+  } catch (error) {
+    // One that fails must not take the figures of the others with it.
+    rows.push([bench.name, `failed: ${(error as Error).message}`, '', '', bench.limit, 'NOT MEASURED']);
+    process.exitCode = 1;
+    continue;
+  }
+  const { rows: figures, ratio, ok } = measured;
   rows.push([
     bench.name,
     ...figures.slice(0, 2).map(([label, figure]) => `${label}: ${figure}`),
