@@ -38,10 +38,10 @@ export const race: Bench = {
           `--seconds ${SECONDS} --writers 1 --record 1 --no-flush`,
       );
       const result = JSON.parse(out.trim().split('\n').at(-1) ?? '') as {
-        attempts: number;
+        totals: { attempts: number };
         durations_ms: { run: number };
       };
-      const probeRate = result.attempts / (result.durations_ms.run / 1000);
+      const probeRate = result.totals.attempts / (result.durations_ms.run / 1000);
       const ratio = probeRate / loop.attempts_per_second;
       return {
         rows: [
