@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { load } from 'js-yaml';
 import { z } from 'zod';
 
 import { UserError } from '../core/errors.js';
 import { readIfThere } from '../system/files.js';
+import { readChecked } from './yaml.js';
 
 const functionSchema = z.strictObject({
   /** Digests of every body that the override was checked against: see `bodyDigest`. */
@@ -40,23 +40,7 @@ export interface Misfit {
 
 /** Reads fstests-overrides/common/overrides.yaml. @throws UserError naming file and field */
 export async function readManifest(file: string): Promise<OverrideManifest> {
-  let data: unknown;
-  try {
-    data = load(await readFile(file, 'utf8'), { filename: file });
-  } catch (error) {
-    throw new UserError({
-      subject: file,
-      observed: `cannot be read: ${(error as Error).message.split('\n')[0]}`,
-      cause: error,
-    });
-  }
-  const parsed = schema.safeParse(data);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new UserError({
-    subject: `${file}: ${issue?.path.join('.') ?? ''}`,
-    observed: issue?.message ?? 'not valid',
-  });
+  return readChecked(file, schema);
 }
 
 /** The definition of a shell function written as fstests writes them: `name()` at the margin, `}` at the margin. */
