@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { weightedMedian } from '../stats/quantile.js';
-import { addNested, addTallies } from '../stats/tally.js';
+import { addRemovals, type Removal } from '../stats/removals.js';
+import { addNested } from '../stats/tally.js';
 import type { ProbeCase, ProbeError, ProbeResult } from './schema.js';
-import type { CaseReading, Reading, Removal } from './types.js';
+import type { CaseReading, Reading } from './types.js';
 
 /** Strips what could drive a terminal and bounds the length: the guest wrote it. */
 function clean(text: string | null, limit = 200): string {
@@ -63,21 +63,6 @@ function caseReading(one: ProbeCase): CaseReading {
   };
 }
 
-/** See Removal.latencyUs for what median and p99 of several cases mean. */
-function mergeRemovals(all: readonly Removal[]): Removal | undefined {
-  if (all.length === 0) return undefined;
-  return {
-    count: all.reduce((sum, one) => sum + one.count, 0),
-    overlapped: all.reduce((sum, one) => sum + one.overlapped, 0),
-    latencyUs: {
-      median: weightedMedian(all.map((one) => ({ value: one.latencyUs.median, weight: one.count }))) ?? 0,
-      p99: Math.max(...all.map((one) => one.latencyUs.p99)),
-      max: Math.max(...all.map((one) => one.latencyUs.max)),
-    },
-    statusFlags: addTallies(all.map((one) => one.statusFlags)),
-  };
-}
-
 /**
  * What a believed result says. A loss is a failure whatever the controls say; without a loss, a missing control
  * is inconclusive; kept, refused and allowed are all passes (nothing that was accepted is gone), told apart by
@@ -96,7 +81,7 @@ export function readResult(result: ProbeResult, unit: Reading['unit'] = 'write')
     counts: { attempts, acknowledged, lost, wrong },
     unit,
     errnos: addNested(perCase.map((one) => one.errnos)),
-    removal: mergeRemovals(removals),
+    removal: addRemovals(removals),
     perCase,
   };
 }

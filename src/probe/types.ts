@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { Outcome } from '../core/outcome.js';
+import type { Removal } from '../stats/removals.js';
 
 /** Numbers of one test in one cell; rates are lost / acknowledged. */
 export interface Counts {
@@ -12,20 +13,6 @@ export interface Counts {
 
 /** System call -> errno name -> count. */
 export type Errnos = Readonly<Record<string, Readonly<Record<string, number>>>>;
-
-/** FS_IOC_REMOVE_ENCRYPTION_KEY as a test saw it. */
-export interface Removal {
-  readonly count: number;
-  /** Removals during which a write was in flight. */
-  readonly overlapped: number;
-  /**
-   * Microseconds in the ioctl. Over several cases: the median is the median of theirs weighted by their counts,
-   * p99 the largest of theirs (an upper bound), max exact.
-   */
-  readonly latencyUs: { readonly median: number; readonly p99: number; readonly max: number };
-  /** `NONE`, `FILES_BUSY`, `OTHER_USERS` -> removals. */
-  readonly statusFlags: Readonly<Record<string, number>>;
-}
 
 /** What one case of a test found. */
 export interface CaseReading {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { Mark, Outcome } from '../core/outcome.js';
-import type { Reading, Removal } from '../probe/types.js';
+import type { Reading } from '../probe/types.js';
 import type { CellResult, RunPlan, RunRecord } from '../run/types.js';
 import { clusteredWilson, wilson, type ClusteredProportion, type Proportion } from '../stats/interval.js';
-import { median, quantile, weightedMedian } from '../stats/quantile.js';
+import { median, quantile } from '../stats/quantile.js';
+import { addRemovals, type Removal } from '../stats/removals.js';
 import { addNested, addTallies } from '../stats/tally.js';
 
 /** All iterations of one test on one file system of one variant. */
@@ -83,21 +84,6 @@ function tallyOf<T extends string>(names: readonly T[]): Partial<Record<T, numbe
   return addTallies(names.map((name) => ({ [name]: 1 }))) as Partial<Record<T, number>>;
 }
 
-function pooledRemoval(cells: readonly CellResult[]): Removal | undefined {
-  const all = cells.flatMap((cell) => (cell.reading?.removal ? [cell.reading.removal] : []));
-  if (all.length === 0) return undefined;
-  return {
-    count: all.reduce((sum, one) => sum + one.count, 0),
-    overlapped: all.reduce((sum, one) => sum + one.overlapped, 0),
-    latencyUs: {
-      median: weightedMedian(all.map((one) => ({ value: one.latencyUs.median, weight: one.count }))) ?? 0,
-      p99: Math.max(...all.map((one) => one.latencyUs.p99)),
-      max: Math.max(...all.map((one) => one.latencyUs.max)),
-    },
-    statusFlags: addTallies(all.map((one) => one.statusFlags)),
-  };
-}
-
 function summariseRow(
   key: Pick<Row, 'variant' | 'filesystem' | 'test' | 'planned'>,
   cells: readonly CellResult[],
@@ -144,7 +130,7 @@ function summariseRow(
     unit,
     cases,
     errnos: addNested(results.map((cell) => cell.reading?.errnos ?? {})),
-    removal: pooledRemoval(results),
+    removal: addRemovals(results.flatMap((cell) => (cell.reading?.removal ? [cell.reading.removal] : []))),
     marks: tallyOf(cells.flatMap((cell) => cell.marks)),
     retries: cells.reduce((total, cell) => total + Math.max(0, cell.tries - 1), 0),
     unexpected: cells

@@ -7,6 +7,7 @@ import { isProbe, PROBE_TESTS, type Effort } from '../probe/catalog.js';
 import { FILESYSTEM_NAMES } from '../probe/filesystems.js';
 import { newRunId } from './folder.js';
 import { makePlan, type PlannedVariant } from './plan.js';
+import type { Restated } from './resume.js';
 import { MAX_SEED } from './seeds.js';
 import type { RunPlan } from './types.js';
 
@@ -16,14 +17,7 @@ const MAX_ITERATIONS = 100_000;
 const MAX_LIVE_GUESTS = 8;
 
 /** What a user asked for; undefined is the default. */
-export interface MatrixOptions {
-  readonly variants?: readonly string[];
-  readonly filesystems?: readonly string[];
-  readonly tests?: readonly string[];
-  readonly iterations?: number;
-  readonly seed?: number;
-  readonly profile?: string;
-  readonly tree?: string;
+export interface MatrixOptions extends Restated {
   readonly accelerator?: RunPlan['accelerator'];
   readonly effort?: Effort;
   readonly freshGuest?: boolean;
