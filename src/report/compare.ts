@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { compareGroups, type Comparison } from '../stats/compare.js';
+import { ALPHA, compareGroups, type Comparison } from '../stats/compare.js';
+import { rankSumTest } from '../stats/rank-sum.js';
 import type { Row, Summary } from './summary.js';
 
 /** One row set against another of the same file system and test. */
@@ -67,4 +68,45 @@ export function compareVariants(summary: Summary): ComparedRow[] {
 /** `p = 0.0079`, `p < 0.0001` */
 export function pText(p: number): string {
   return p < 0.0001 ? 'p < 0.0001' : `p = ${p.toFixed(4)}`;
+}
+
+/** How much two variants lose, where both lose something. */
+export interface ComparedLosses {
+  readonly filesystem: string;
+  readonly test: string;
+  readonly first: Row;
+  readonly second: Row;
+  /** Two-sided p of the rank-sum test on the lost share of each iteration. */
+  readonly p: number;
+  readonly verdict: 'loses more' | 'loses less' | 'not distinguishable at this N';
+}
+
+/**
+ * Every pair of variants that both lost writes in a test, in the order of the plan. "Failed or not" cannot tell
+ * two variants apart that fail in every iteration; how much each iteration lost can, and needs no independence of
+ * the writes within one.
+ */
+export function compareLosses(summary: Summary): ComparedLosses[] {
+  const order = summary.plan.variants;
+  const losing = summary.rows.filter((row) => row.lossShares.some((share) => share > 0));
+  return losing.flatMap((first) =>
+    losing
+      .filter(
+        (second) =>
+          second.filesystem === first.filesystem &&
+          second.test === first.test &&
+          order.indexOf(second.variant) > order.indexOf(first.variant),
+      )
+      .map((second) => {
+        const p = rankSumTest(first.lossShares, second.lossShares);
+        const more = meanOf(first.lossShares) > meanOf(second.lossShares);
+        const verdict = p >= ALPHA ? 'not distinguishable at this N' : more ? 'loses more' : 'loses less';
+        return { filesystem: first.filesystem, test: first.test, first, second, p, verdict };
+      }),
+  );
+}
+
+/** Mean of at least one share. */
+export function meanOf(shares: readonly number[]): number {
+  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }

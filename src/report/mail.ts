@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { compareVariants, pText, type ComparedRow } from './compare.js';
+import {
+  compareLosses,
+  compareVariants,
+  meanOf,
+  pText,
+  type ComparedLosses,
+  type ComparedRow,
+} from './compare.js';
 import { details, lossText, resultText } from './row-text.js';
 import type { Summary } from './summary.js';
 import { clean, fold, plural } from './text.js';
@@ -92,6 +99,19 @@ function comparisonLines(rows: readonly ComparedRow[]): string[] {
   ];
 }
 
+function lossLines(pairs: readonly ComparedLosses[]): string[] {
+  if (pairs.length === 0) return [];
+  const share = (shares: readonly number[]): string => `${(100 * meanOf(shares)).toFixed(2)}%`;
+  return [
+    '',
+    'Lost share of acknowledged writes an iteration (mean), compared by the rank-sum test, two-sided:',
+    ...pairs.map(
+      ({ filesystem, test, first, second, p, verdict }) =>
+        `  ${filesystem} ${test.replace('probe/', '')}: ${first.variant} ${share(first.lossShares)}, ${second.variant} ${share(second.lossShares)}: ${verdict === 'not distinguishable at this N' ? verdict : `${first.variant} ${verdict}`} (${pText(p)})`,
+    ),
+  ];
+}
+
 const NOTES = [
   'Rates: lost of acknowledged writes in per cent, with a 95% interval (Wilson). Writes of one iteration are lost in bursts; from two iterations with losses on, the interval allows for that. At 0 losses it assumes independent writes. Iterations are independent (a new file system each): "failed" is the safer figure.',
 ];
@@ -106,7 +126,9 @@ export function mailText(summary: Summary): string {
     ...header(summary).flatMap((line) => (line === '' ? [''] : wrap(line, 13))),
     '',
     ...body(summary).flatMap((line) => wrap(line, 6)),
-    ...comparisonLines(compareVariants(summary)).flatMap((line) => (line === '' ? [''] : wrap(line, 4))),
+    ...[...comparisonLines(compareVariants(summary)), ...lossLines(compareLosses(summary))].flatMap((line) =>
+      line === '' ? [''] : wrap(line, 4),
+    ),
     '',
     ...wrap(
       `${summary.unexpected === 0 ? '' : '! '}${verdict.reason}.${summary.retries > 0 ? ` ${summary.retries} further tries after boot-error or infra.` : ''}`,

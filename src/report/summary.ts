@@ -32,6 +32,8 @@ export interface Row {
    * of each other; the interval allows for that where it can (see clusteredWilson).
    */
   readonly losses?: ClusteredProportion;
+  /** Lost share of the acknowledged writes of each iteration with a result, in their order. */
+  readonly lossShares: readonly number[];
   /** What `counts` counts: writes, stores, reads or opens. */
   readonly unit: NonNullable<Reading['unit']>;
   /** Case -> verdict -> iterations. */
@@ -109,6 +111,11 @@ function summariseRow(
     }
   }
   const unit = results.find((cell) => cell.reading?.unit)?.reading?.unit ?? 'write';
+  // What reads and opens count is no share of what was written: no proportion then.
+  const shares =
+    (unit === 'write' || unit === 'store') && counted.every((one) => one.lost <= one.acknowledged)
+      ? counted.filter((one) => one.acknowledged > 0)
+      : [];
   const durations = cells.map((cell) => cell.durationMs);
   return {
     ...key,
@@ -119,14 +126,11 @@ function summariseRow(
         ? wilson(results.filter((cell) => cell.outcome === 'fail').length, results.length)
         : undefined,
     counts,
-    // What reads and opens count is no share of what was written: no proportion then.
     losses:
-      counts &&
-      counts.acknowledged > 0 &&
-      (unit === 'write' || unit === 'store') &&
-      counted.every((one) => one.lost <= one.acknowledged)
+      shares.length > 0
         ? clusteredWilson(counted.map((one) => ({ events: one.lost, size: one.acknowledged })))
         : undefined,
+    lossShares: shares.map((one) => one.lost / one.acknowledged),
     unit,
     cases,
     errnos: addNested(results.map((cell) => cell.reading?.errnos ?? {})),

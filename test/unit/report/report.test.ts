@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Outcome } from '../../../src/core/outcome.js';
-import { compareRuns, compareVariants } from '../../../src/report/compare.js';
+import { compareLosses, compareRuns, compareVariants } from '../../../src/report/compare.js';
 import { reportCsv, reportJson, reportTable } from '../../../src/report/formats.js';
 import { comparisonText, mailText, MAIL_WIDTH } from '../../../src/report/mail.js';
 import { summarise } from '../../../src/report/summary.js';
@@ -338,6 +338,32 @@ describe('a comparison of runs', () => {
     expect(rows[0]?.iterations).toMatchObject({ verdict: 'more often' });
     const text = comparisonText(before, after, rows);
     expect(text).toContain('failed iterations: more often, p = 0.0079');
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(MAIL_WIDTH);
+  });
+
+  it('orders variants that fail in every iteration by how much each iteration lost', () => {
+    const summary = summarise(
+      runOf([
+        ...five([900, 910, 950, 980, 990], { variant: 'hard' }),
+        ...five([90, 91, 95, 98, 99], { variant: 'sync' }),
+        ...five([89, 92, 94, 97, 100], { variant: 'freeze' }),
+        ...five([0, 0, 0, 0, 0], { variant: 'soft' }),
+      ]),
+    );
+    const told = compareLosses(summary).map(({ first, second, verdict, p }) => [
+      first.variant,
+      second.variant,
+      verdict,
+      p.toFixed(4),
+    ]);
+    // 5 against 5 apart: 2 of the 252 choices. `soft` lost nothing and is compared by its failures.
+    expect(told).toEqual([
+      ['hard', 'sync', 'loses more', '0.0079'],
+      ['hard', 'freeze', 'loses more', '0.0079'],
+      ['sync', 'freeze', 'not distinguishable at this N', expect.any(String)],
+    ]);
+    const text = mailText(summary);
+    expect(text).toContain('ext4 race-append: hard 18.92%, sync 1.89%: hard loses more');
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(MAIL_WIDTH);
   });
 
