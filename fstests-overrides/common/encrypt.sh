@@ -92,15 +92,16 @@ _user_do_set_encpolicy()
 	_enokey_upstream__user_do_set_encpolicy "$@"
 }
 
-# The nonce is the last 16 bytes of a context, of an inode's (key type 41) and of an extent's (42) alike.
+# The nonce is the last 16 bytes of a context, of an inode's (key type 41) and of an extent's (42) alike; in the line
+# of hex digits that _enokey_item prints, the last 32 before the newline.
 _enokey_inode_nonce()
 {
-	_enokey_item "$1" "$2" 41 | tail -c 32
+	_enokey_item "$1" "$2" 41 | tail -c 33
 }
 
 _enokey_extent_nonce()
 {
-	_enokey_item "$1" "$2" 42 0 | tail -c 32
+	_enokey_item "$1" "$2" 42 0 | tail -c 33
 }
 
 # Newer trees ask for "the nonce" of a file and mean that of its contents where it has contents.

@@ -180,3 +180,55 @@ ${call}
     expect(status).toBe(1);
   });
 });
+
+describe('nonces of encrypted btrfs files', () => {
+  // fscrypt contexts as dump-tree shows them: version, modes, flags, key identifier, nonce.
+  const INODE_CONTEXT = `0201040200000000${'a1'.repeat(16)}68489809daca2a844cae2c18292806cf`;
+  const EXTENT_CONTEXT = `0101${'a1'.repeat(16)}327bf5573042cc1bbda5bdfb00479095`;
+
+  /** The shell function that a test of fstests calls, with items that are given instead of read from a device. */
+  function nonceOf(call: string, upstream: readonly string[]): string {
+    const functions = [
+      ...[
+        '_scratch_mkfs_encrypted',
+        '_scratch_mkfs_sized_encrypted',
+        '_scratch_mkfs_stable_inodes_encrypted',
+        '_require_scratch_encryption',
+        '_set_encpolicy',
+        '_user_do_set_encpolicy',
+        '_require_get_encryption_nonce_support',
+        '_get_ciphertext_filename',
+        '_require_get_ciphertext_filename_support',
+        '_dump_ciphertext_blocks',
+        '_do_verify_ciphertext_for_encryption_policy',
+      ],
+      ...upstream,
+    ];
+    const text = `
+      FSTYP=btrfs
+      ${functions.map((name) => `${name}() { :; }`).join('\n')}
+      . '${path.join(COMMON, 'encrypt.sh')}'
+      _enokey_item() {
+        case "$3" in
+        41) echo ${INODE_CONTEXT} ;;
+        42) [ "$2" = 258 ] && echo ${EXTENT_CONTEXT} ;;
+        esac
+      }
+      nonce=$(${call})
+      echo "[$nonce]"
+    `;
+    return execFileSync('bash', ['-c', text], { encoding: 'utf8' }).trim();
+  }
+
+  it('are all 16 bytes of the extent, or of the inode where there is no data', () => {
+    const newer = ['_get_encryption_nonce'];
+    expect(nonceOf('_get_encryption_nonce /dev/x 258', newer)).toBe(`[${EXTENT_CONTEXT.slice(-32)}]`);
+    expect(nonceOf('_get_encryption_nonce /dev/x 257', newer)).toBe(`[${INODE_CONTEXT.slice(-32)}]`);
+  });
+
+  it('are told apart where a tree asks for them apart', () => {
+    const older = ['_get_encryption_file_nonce', '_get_encryption_data_nonce'];
+    expect(nonceOf('_get_encryption_data_nonce /dev/x 258', older)).toBe(`[${EXTENT_CONTEXT.slice(-32)}]`);
+    expect(nonceOf('_get_encryption_file_nonce /dev/x 258', older)).toBe(`[${INODE_CONTEXT.slice(-32)}]`);
+  });
+});
