@@ -7,7 +7,7 @@
 #include <string.h>
 
 const char *const verdict_names[] = {
-	[VERDICT_KEPT] = "kept", [VERDICT_REFUSED] = "refused", [VERDICT_ALLOWED] = "allowed",
+	[VERDICT_UNSUPPORTED] = "unsupported", [VERDICT_KEPT] = "kept", [VERDICT_REFUSED] = "refused", [VERDICT_ALLOWED] = "allowed",
 	[VERDICT_INCONCLUSIVE] = "inconclusive", [VERDICT_LOST] = "lost", [VERDICT_ERROR] = "error",
 };
 
@@ -49,6 +49,16 @@ void case_lost(struct case_result *c, const struct lost_example *example)
 	c->lost_by_phase[example->phase]++;
 	if (c->example_count < EXAMPLES_MAX)
 		c->examples[c->example_count++] = *example;
+}
+
+void case_unsupported(struct case_result *c, enum syscall_name sc, int err)
+{
+	char buf[16];
+
+	errmap_add(&c->errs, sc, err);
+	c->verdict = VERDICT_UNSUPPORTED;
+	snprintf(c->reason, sizeof(c->reason), "the file system does not know it: %s",
+		 errmap_name(err, buf));
 }
 
 void case_decide(struct case_result *c, bool refusable, enum verdict success)

@@ -11,8 +11,9 @@
 #include "histogram.h"
 #include "json.h"
 
-enum verdict { VERDICT_KEPT, VERDICT_REFUSED, VERDICT_ALLOWED, VERDICT_INCONCLUSIVE, VERDICT_LOST,
-	       VERDICT_ERROR };
+/* In the order of their gravity. */
+enum verdict { VERDICT_UNSUPPORTED, VERDICT_KEPT, VERDICT_REFUSED, VERDICT_ALLOWED,
+	       VERDICT_INCONCLUSIVE, VERDICT_LOST, VERDICT_ERROR };
 extern const char *const verdict_names[];
 
 enum race_phase { PHASE_PRESENT, PHASE_REMOVING, PHASE_ABSENT, PHASE_FLUSHING, PHASE_ADDING,
@@ -74,6 +75,8 @@ void case_lost(struct case_result *c, const struct lost_example *example);
  * acknowledged and something refused is "refused"; @success the verdict if all went through.
  */
 void case_decide(struct case_result *c, bool refusable, enum verdict success);
+/* The verdict of a case that cannot be asked: @sc failed with @err although the key was there. */
+void case_unsupported(struct case_result *c, enum syscall_name sc, int err);
 void case_json(const struct case_result *c, struct json *j);
 
 #endif

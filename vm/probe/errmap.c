@@ -11,7 +11,8 @@ static const char *const names[SC_COUNT] = {
 	[SC_FTRUNCATE] = "ftruncate", [SC_STAT] = "stat", [SC_ADD_KEY] = "add_key",
 	[SC_REMOVE_KEY] = "remove_key", [SC_KEY_STATUS] = "key_status",
 	[SC_FADVISE] = "fadvise", [SC_DROP_CACHES] = "drop_caches",
-	[SC_USERFAULTFD] = "userfaultfd",
+	[SC_USERFAULTFD] = "userfaultfd", [SC_FALLOCATE] = "fallocate",
+	[SC_FICLONERANGE] = "ficlonerange", [SC_COPY_FILE_RANGE] = "copy_file_range",
 };
 
 void errmap_add(struct errmap *m, enum syscall_name sc, int err)

@@ -33,6 +33,14 @@ const struct probe_def probes[] = {
 	  "  while the key is there, the key removed, a second record written. Inconclusive where\n"
 	  "  O_DIRECT is not accepted.\n",
 	  GROUP_CYCLES, probe_direct },
+	{ "paths", "every other way to change a file, after the removal",
+	  "  Tries each through what was opened before the removal: prealloc, zero-range, punch-hole\n"
+	  "  (fallocate), truncate (to a part of a block), o-trunc (open by path), clone (FICLONERANGE),\n"
+	  "  copy-range (copy_file_range of no whole blocks), write-part (of a block that is not\n"
+	  "  cached), map-hole (stores into a mapped hole). All but o-trunc, clone and prealloc have to\n"
+	  "  write parts of blocks. Kept: after the remount the file is what the call promised.\n"
+	  "  Whatever a file system does not do with the key is unsupported.\n",
+	  GROUP_CYCLES, probe_paths },
 	{ "read-after", "reads through a held descriptor or mapping after the removal",
 	  "  cached: pages were read before the removal. dropped: the page cache is dropped after it.\n"
 	  "  mapped: loads through a mapping after the cache is dropped. Right bytes or an error are\n"

@@ -39,6 +39,20 @@ static void do_gap(struct probe *p, struct case_result *c, enum gap gap, int fd)
 	case_observe(c, "gap_errors", r != 0);
 }
 
+/* Who hears of it when sync(2), which cannot say it, met the lost write first. */
+static void ask_after_sync(struct probe *p, struct case_result *c, int fd)
+{
+	shared_phase(p->shared, "ask");
+	if (fsync(fd)) {
+		errmap_add(&c->errs, SC_FSYNC, errno);
+		case_observe(c, "fsync_errors", 1);
+	}
+	if (syncfs(p->vol.root_fd)) {
+		errmap_add(&c->errs, SC_SYNCFS, errno);
+		case_observe(c, "syncfs_errors", 1);
+	}
+}
+
 static int write_record(struct probe *p, struct case_result *c, int fd, uint64_t seq)
 {
 	shared_phase(p->shared, "write");
@@ -62,9 +76,12 @@ static void cycle(struct probe *p, struct case_result *c, enum gap gap, struct e
 	if (!before)
 		err = write_record(p, c, fd, e->seq);
 	do_gap(p, c, gap, fd);
+	if (gap == GAP_SYNC)
+		ask_after_sync(p, c, fd);
 	shared_phase(p->shared, "close");
 	if (close(fd)) {
 		errmap_add(&c->errs, SC_CLOSE, errno);
+		case_observe(c, "close_errors", 1);
 		if (!err)
 			err = errno;
 	}
@@ -102,6 +119,11 @@ void probe_open_fd(struct probe *p)
 		snprintf(name, sizeof(name), "gap=%s", gap_names[gap]);
 		c = probe_case(p, name);
 		case_observe(c, "visible_after_add", 0);
+		case_observe(c, "close_errors", 0);
+		if (gap == GAP_SYNC) {
+			case_observe(c, "fsync_errors", 0);
+			case_observe(c, "syncfs_errors", 0);
+		}
 		for (uint32_t i = 0; i < p->o->cycles; i++) {
 			e[i] = (struct expectation){ .cycle = i, .seq = (uint64_t)g << 32 | i };
 			cycle(p, c, gap, &e[i]);

@@ -12,7 +12,7 @@
 #include "shared.h"
 #include "volume.h"
 
-#define CASES_MAX 8u
+#define CASES_MAX 12u
 #define CYCLES_MAX 1000u	/* files a case may leave for its verification */
 
 struct probe {
@@ -48,6 +48,7 @@ void probe_race_held(struct probe *p);
 void probe_parked(struct probe *p);
 void probe_mmap(struct probe *p);
 void probe_direct(struct probe *p);
+void probe_paths(struct probe *p);
 void probe_read_after(struct probe *p);
 void probe_new_open(struct probe *p);
 

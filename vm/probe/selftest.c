@@ -4,6 +4,7 @@
  * selftest --shutdown DIR: drops what the file system at DIR has not written yet, as a power cut
  * would (the FS_IOC_SHUTDOWN of ext4, f2fs, btrfs and xfs): for check-loss.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,6 +256,9 @@ static void test_case(void)
 	c = (struct case_result){ .attempts = 2, .refused = 1, .failed = 1 };
 	case_decide(&c, true, VERDICT_KEPT);
 	CHECK(c.verdict == VERDICT_INCONCLUSIVE);
+	/* What a file system cannot be asked is less grave than anything that was. */
+	case_unsupported(&c, SC_FICLONERANGE, EOPNOTSUPP);
+	CHECK(c.verdict < VERDICT_KEPT && strstr(c.reason, "EOPNOTSUPP"));
 	/* Without its positive control nothing is a pass, and nothing makes a loss less of one. */
 	c = (struct case_result){ .attempts = 2, .acknowledged = 2 };
 	case_control(&c, "x", false, "no");
@@ -326,6 +330,7 @@ int main(int argc, char **argv)
 	test_options_of_mount();
 	test_acklog(dir);
 	selftest_scan(dir);
+	selftest_paths();
 	test_case();
 	test_sigbus(dir);
 	selftest_supervise();

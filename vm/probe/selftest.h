@@ -12,6 +12,8 @@ void selftest_check(bool ok, const char *what, const char *file, int line);
 
 /* Reading back appends from files in @dir that are spoilt in all the ways that occur. */
 void selftest_scan(const char *dir);
+/* What the files of the probe `paths` hold, and telling damage from a change that is not there. */
+void selftest_paths(void);
 /* What the program at path @probe says to a wrong command line, and to --help. */
 void selftest_usage(const char *probe);
 
