@@ -8,7 +8,7 @@ import { didYouMean } from './suggest.js';
 export const FILESYSTEMS = ['btrfs', 'ext4', 'f2fs'] as const;
 
 /** Verdicts of a probe's case, see vm/probe/README.md; an errno name is accepted as well. */
-export const VERDICTS = ['kept', 'lost', 'refused', 'allowed', 'inconclusive'] as const;
+export const VERDICTS = ['kept', 'lost', 'refused', 'allowed', 'unsupported', 'inconclusive'] as const;
 
 function kind(value: unknown): string {
   if (value === null) return 'nothing';

@@ -33,6 +33,18 @@ const CYCLES = { quick: ['--cycles', '1'], normal: ['--cycles', '5'] } as const;
  */
 const RACE = { quick: ['--acks', '20000'], normal: ['--acks', '100000'] } as const;
 
+const PATHS = [
+  'prealloc',
+  'zero-range',
+  'punch-hole',
+  'truncate',
+  'o-trunc',
+  'clone',
+  'copy-range',
+  'write-part',
+  'map-hole',
+] as const;
+
 const PROBES: readonly ProbeDefinition[] = [
   {
     name: 'open-fd',
@@ -41,8 +53,9 @@ const PROBES: readonly ProbeDefinition[] = [
     defaultCases: ['gap=none', 'gap=fsync', 'gap=sync'],
     unit: 'write',
     args: CYCLES,
-    // `before` asks whether what was dirty when the key went away is written: variants differ there without timing.
-    always: ['--gap', 'none,fsync,sync,before'],
+    // `before` asks whether what was dirty when the key went away is written, `syncfs` whether what is written later
+    // is: with `parked`, they tell variants apart without timing.
+    always: ['--gap', 'none,fsync,sync,syncfs,before'],
     limitMs: 30_000,
     usualMs: 3000,
   },
@@ -95,6 +108,16 @@ const PROBES: readonly ProbeDefinition[] = [
     args: CYCLES,
     limitMs: 30_000,
     usualMs: 3000,
+  },
+  {
+    name: 'paths',
+    question: 'every other way to change a file, after the removal',
+    cases: PATHS,
+    defaultCases: PATHS,
+    unit: 'write',
+    args: CYCLES,
+    limitMs: 45_000,
+    usualMs: 6000,
   },
   {
     name: 'read-after',

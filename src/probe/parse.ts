@@ -139,7 +139,7 @@ function answers(line: { readonly probe: string }, asked: Asked, where: string):
 const SUMMED = ['attempts', 'acknowledged', 'refused', 'failed', 'lost', 'wrong'] as const;
 
 /** Gravest first, as the probe orders them. */
-const GRAVITY = ['lost', 'inconclusive', 'allowed', 'refused', 'kept'] as const;
+const GRAVITY = ['lost', 'inconclusive', 'allowed', 'refused', 'kept', 'unsupported'] as const;
 
 /** Numbers that contradict each other are lies or damage: the whole answer goes. */
 function consistent(result: ProbeResult, asked: Asked): void {
@@ -185,6 +185,10 @@ function consistentCase(one: ProbeCase, asked: Asked): void {
     () => `${name}: more refusals after removals than removals`,
   );
   if (verdict === 'lost' || verdict === 'inconclusive') return;
+  if (verdict === 'unsupported') {
+    check(one.attempts === 0, () => `${name}: unsupported with ${one.attempts} attempts`);
+    return;
+  }
   check(one.positive_controls.length > 0, () => `${name}: ${verdict} without a positive control`);
   const absent = one.positive_controls.find((control) => !control.happened);
   check(absent === undefined, () => `${name}: ${verdict} although ${absent?.name} did not happen`);

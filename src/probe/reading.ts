@@ -63,15 +63,20 @@ function caseReading(one: ProbeCase): CaseReading {
   };
 }
 
+const WITHOUT_RESULT: Readonly<Record<string, 'inconclusive' | 'notrun'>> = {
+  inconclusive: 'inconclusive',
+  unsupported: 'notrun',
+};
+
 /**
  * What a believed result says. A loss is a failure whatever the controls say; without a loss, a missing control
  * is inconclusive; kept, refused and allowed are all passes (nothing that was accepted is gone), told apart by
- * their cases. Only for results whose verdict is not `error`.
+ * their cases. Cases that the file system cannot be asked say nothing; if all are such, it is `notrun`. Only for results whose verdict is not `error`.
  */
 export function readResult(result: ProbeResult, unit: Reading['unit'] = 'write'): Reading {
   const perCase = result.cases.map(caseReading);
   const { attempts, acknowledged, lost, wrong } = result.totals;
-  const outcome = lost + wrong > 0 ? 'fail' : result.verdict === 'inconclusive' ? 'inconclusive' : 'pass';
+  const outcome = lost + wrong > 0 ? 'fail' : (WITHOUT_RESULT[result.verdict] ?? 'pass');
   const telling = perCase.find((one) => one.verdict === result.verdict);
   const removals = perCase.flatMap((one) => (one.removal ? [one.removal] : []));
   return {
@@ -88,7 +93,11 @@ export function readResult(result: ProbeResult, unit: Reading['unit'] = 'write')
 
 function summaryOf(cases: readonly CaseReading[]): string {
   return cases
-    .map((one) => `${one.name} ${one.verdict} ${one.counts.acknowledged}/${one.counts.attempts}`)
+    .map((one) =>
+      one.verdict === 'unsupported'
+        ? `${one.name} ${one.verdict}`
+        : `${one.name} ${one.verdict} ${one.counts.acknowledged}/${one.counts.attempts}`,
+    )
     .join(', ');
 }
 

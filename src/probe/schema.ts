@@ -29,7 +29,7 @@ const totals = z.looseObject({
   wrong: count,
 });
 
-export const CASE_VERDICTS = ['kept', 'refused', 'allowed', 'inconclusive', 'lost'] as const;
+export const CASE_VERDICTS = ['unsupported', 'kept', 'refused', 'allowed', 'inconclusive', 'lost'] as const;
 
 const probeCase = z.looseObject({
   name: word,

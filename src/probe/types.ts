@@ -18,7 +18,7 @@ export type Errnos = Readonly<Record<string, Readonly<Record<string, number>>>>;
 export interface CaseReading {
   /** `gap=fsync` */
   readonly name: string;
-  /** `kept`, `lost`, `refused`, `allowed`, `inconclusive`. */
+  /** `kept`, `lost`, `refused`, `allowed`, `unsupported`, `inconclusive`. */
   readonly verdict: string;
   readonly reason?: string;
   readonly counts: Counts & { readonly refused: number; readonly failed: number };

@@ -36,7 +36,7 @@ export function probeCase(changes: Record<string, unknown> = {}): Record<string,
 }
 
 const SUMMED = ['attempts', 'acknowledged', 'refused', 'failed', 'lost', 'wrong'];
-const GRAVITY = ['lost', 'inconclusive', 'allowed', 'refused', 'kept'];
+const GRAVITY = ['lost', 'inconclusive', 'allowed', 'refused', 'kept', 'unsupported'];
 
 /** A result line that agrees with its cases, with what the test changes. */
 export function probeResult(

@@ -26,7 +26,7 @@ describe('arguments of a probe', () => {
   it('choose cases', () => {
     expect(
       expectedCases('probe/open-fd', planArguments('probe/open-fd', 'normal', ['--cycles', '9'])),
-    ).toEqual(['gap=none', 'gap=fsync', 'gap=sync', 'gap=before']);
+    ).toEqual(['gap=none', 'gap=fsync', 'gap=sync', 'gap=syncfs', 'gap=before']);
     expect(expectedCases('probe/open-fd', [])).toEqual(['gap=none', 'gap=fsync', 'gap=sync']);
     expect(expectedCases('probe/open-fd', ['--gap', 'syncfs'])).toEqual(['gap=syncfs']);
     expect(expectedCases('probe/open-fd', ['--gap=sync,none'])).toEqual(['gap=none', 'gap=sync']);

@@ -72,6 +72,7 @@ describe('the output of a probe', () => {
       /refusal-seen did not happen/,
     ],
     ['kept without any positive control', { positive_controls: [] }, /without a positive control/],
+    ['unsupported with attempts', { verdict: 'unsupported' }, /unsupported with 110 attempts/],
     ['kept with nothing acknowledged', { acknowledged: 0, attempts: 10 }, /without anything acknowledged/],
     ['a case that was not asked for', { name: 'gap=none' }, /race is not answered/],
     ['a case name that is a path', { name: '../../etc' }, /name/],
@@ -169,6 +170,26 @@ describe('a reading', () => {
     const seen = reading({ errno: JSON.parse('{"open":{"__proto__":1,"EIO":1}}') as unknown });
     expect(Object.keys(seen.errnos?.['open'] ?? {})).toEqual(['EIO']);
     expect(Object.getPrototypeOf(seen.errnos?.['open'])).toBe(Object.prototype);
+  });
+
+  it('passes over what the file system cannot be asked, unless that is everything', () => {
+    const none = { attempts: 0, acknowledged: 0, refused: 0, verdict: 'unsupported', positive_controls: [] };
+    const asked: Asked = { probe: 'paths', seed: 1, cases: ['clone', 'truncate'], unit: 'write' };
+    const read = (...cases: Record<string, unknown>[]) => {
+      const parsed = parseProbeOutput(
+        jsonLines(probeStart('paths', 1), probeResult('paths', 1, cases)),
+        asked,
+      );
+      if (parsed.kind !== 'result') throw new Error(JSON.stringify(parsed));
+      return readResult(parsed.result);
+    };
+    const clone = probeCase({ ...none, name: 'clone', reason: 'EOPNOTSUPP' });
+    expect(read(clone, probeCase({ name: 'truncate' }))).toMatchObject({
+      outcome: 'pass',
+      summary: 'clone unsupported, truncate kept 100/110',
+      cases: { clone: 'unsupported', truncate: 'kept' },
+    });
+    expect(read(clone, probeCase({ ...none, name: 'truncate' }))).toMatchObject({ outcome: 'notrun' });
   });
 
   it('has no control characters from the guest', () => {
