@@ -60,6 +60,7 @@ let serial = 0;
 export async function e2eSpec(
   more: Partial<GuestSpec> = {},
   profile: Profile = 'default',
+  variant = 'stock',
 ): Promise<GuestSpec> {
   const context = e2eContext();
   const name = `e2e-${process.pid}-${++serial}`;
@@ -67,7 +68,7 @@ export async function e2eSpec(
   onTestFinished(() => rm(workDir, { recursive: true, force: true }));
   return {
     name,
-    ...(await e2eKernel(profile)),
+    ...(await e2eKernel(profile, variant)),
     rootfs: await e2eRootfs(),
     disks: [],
     accelerator: await selectAccelerator(context),
@@ -82,9 +83,10 @@ export async function e2eSpec(
 /** A booted guest that is stopped when the test ends. */
 export async function e2eGuest(
   more: Partial<GuestSpec> = {},
-  options: BootOptions & { profile?: Profile } = {},
+  options: BootOptions & { profile?: Profile; variant?: string } = {},
 ): Promise<RunningGuest> {
-  const guest = await bootGuest(e2eContext(), await e2eSpec(more, options.profile), options);
+  const spec = await e2eSpec(more, options.profile, options.variant);
+  const guest = await bootGuest(e2eContext(), spec, options);
   onTestFinished(() => guest.stop());
   return guest;
 }

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { expect } from 'vitest';
+
+import type { RunningGuest } from '../../../src/guest/running.js';
+import { shell } from './guest.js';
+import { SOURCES } from './planned-files.js';
+
+/** Runs a script that must succeed without a word from the kernel; returns its output. */
+export async function must(guest: RunningGuest, script: string, limitMs?: number): Promise<string> {
+  const result = await shell(guest, script, limitMs);
+  const said = `${script}\n${result.exec?.stdout}\n${result.exec?.stderr}\n${result.reports.join('\n')}`;
+  expect(result, said).toMatchObject({ marks: [], exec: { exitCode: 0 } });
+  expect(result.outcome, said).toBeUndefined();
+  return result.exec?.stdout ?? '';
+}
+
+/** The command that adds the raw master key in SOURCES/key to a mounted file system; it prints the identifier. */
+export const addKey = (mount: string): string =>
+  `xfs_io -r -c add_enckey ${mount} < ${SOURCES}/key | sed -n 's/^Added encryption key with identifier //p'`;
+
+/** Encrypts an empty directory: v2, AES-256-XTS, AES-256-CTS, names padded to 32. */
+export const setPolicy = (identifier: string, dir: string): string =>
+  `xfs_io -r -c 'set_encpolicy -c 1 -n 4 -f 3 -v 2 ${identifier}' ${dir}`;
+
+/**
+ * `btrfs ARGUMENTS` for a file system with the encrypt feature, whose bit released btrfs-progs refuse. SOURCES has
+ * the wrapper; `check` fails on whatever it finds.
+ */
+export const btrfsUtil = (args: string): string => `perl ${SOURCES}/btrfs-util.pl ${args}`;
+
+/** Names of key types as `dump-tree` prints them. */
+const TYPES: Readonly<Record<string, number>> = {
+  INODE_ITEM: 1,
+  INODE_REF: 12,
+  INODE_EXTREF: 13,
+  XATTR_ITEM: 24,
+  FSCRYPT_INODE_CTX: 41,
+  FSCRYPT_CTX: 42,
+  DIR_ITEM: 84,
+  DIR_INDEX: 96,
+  EXTENT_DATA: 108,
+};
+
+/** The items of `dump-tree`'s output as `OBJECT TYPE OFFSET SIZE`. */
+export function dumpedItems(dump: string): string[] {
+  const items = dump.matchAll(/^\s+item \d+ key \((\S+) (\S+) (\S+)\) itemoff \d+ itemsize (\d+)/gm);
+  return [...items].map(([, object, type, offset, size]) => {
+    const number = TYPES[type ?? ''] ?? /^UNKNOWN\.(\d+)$/.exec(type ?? '')?.[1] ?? type;
+    return `${object} ${number} ${offset} ${size}`;
+  });
+}
