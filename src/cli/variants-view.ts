@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { Contract } from '../config/types.js';
-import type { VariantSummary } from '../variants/describe.js';
+import type { FileStat, VariantSummary } from '../variants/describe.js';
 import { table } from './table.js';
 
 /** The list: a line a variant, and below it what is wrong. */
@@ -56,15 +56,29 @@ export function variantText(variant: VariantSummary): string {
         ]),
       ),
     );
-    lines.push(
-      '',
-      'Files touched',
-      ...[...new Set(variant.patches.flatMap(({ files }) => files))].sort().map((file) => `  ${file}`),
-    );
+    lines.push('', diffstatTable(variant.diffstat));
   }
   if (Object.keys(variant.contract).length > 0) lines.push('', 'Contract', contractTable(variant.contract));
   if (variant.problems.length > 0) lines.push('', 'PROBLEMS', ...variant.problems.map((text) => `  ${text}`));
   return lines.join('\n');
+}
+
+/** A line a file and one for all; the sums are those of the patches, so a line that two patches change counts twice. */
+export function diffstatTable(files: readonly FileStat[]): string {
+  const sum = (of: 'insertions' | 'deletions'): number => files.reduce((total, file) => total + file[of], 0);
+  const all = `${files.length} file${files.length === 1 ? '' : 's'}`;
+  return table(
+    ['FILE', 'PATCHES', '+', '-'],
+    [
+      ...files.map((file) => [
+        file.path,
+        String(file.patches),
+        String(file.insertions),
+        String(file.deletions),
+      ]),
+      [all, '', String(sum('insertions')), String(sum('deletions'))],
+    ],
+  );
 }
 
 function contractTable(contract: Contract): string {

@@ -17,7 +17,10 @@ export default class Build extends EnokeyCommand<typeof Build> {
   ];
   static override strict = false;
   static override args = {
-    variant: Args.string({ required: true, description: 'Variant or VARIANT@N; several may be given' }),
+    variant: Args.string({
+      required: true,
+      description: 'Variant, VARIANT@N or VARIANT+instrument; several may be given',
+    }),
   };
   static override flags = {
     profile: Flags.option({

@@ -20,7 +20,7 @@ export default class Test extends EnokeyCommand<typeof Test> {
   ];
   static override strict = false;
   static override args = {
-    variant: Args.string({ required: true, description: 'Variant, or VARIANT@N' }),
+    variant: Args.string({ required: true, description: 'Variant, VARIANT@N or VARIANT+instrument' }),
     tests: Args.string({
       description: 'Tests: probes, open-fd, generic/595, "generic/595 [hard]", ... (default: all probes)',
     }),

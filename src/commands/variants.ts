@@ -7,7 +7,7 @@ import { EnokeyCommand } from '../cli/command.js';
 
 export default class Variants extends EnokeyCommand<typeof Variants> {
   static override summary = 'List the variants with their series and contracts, and whether each applies';
-  static override description = `With NAME: everything about one variant: patches, files touched, contract, and what is wrong with it. Series are tried on the imported kernel (or on --tree), without changing it.
+  static override description = `With NAME: everything about one variant: patches, what they add to and remove from each file, contract, and what is wrong with it. Series are tried on the imported kernel (or on --tree), without changing it.
 
 Exit code 2 when something is wrong with a variant that is shown.`;
   static override examples = [
@@ -15,7 +15,7 @@ Exit code 2 when something is wrong with a variant that is shown.`;
     '<%= config.bin %> variants stock',
     '<%= config.bin %> variants soft@2 --tree ~/src/linux --json',
   ];
-  static override args = { name: Args.string({ description: 'Variant, or VARIANT@N' }) };
+  static override args = { name: Args.string({ description: 'Variant, VARIANT@N or VARIANT+instrument' }) };
   static override flags = {
     tree: Flags.string({ summary: 'Try the series on the HEAD of this kernel git tree', helpValue: 'DIR' }),
   };

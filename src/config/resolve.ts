@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { stat } from 'node:fs/promises';
+import path from 'node:path';
 
 import { UserError } from '../core/errors.js';
 import { countPatches, sourceName } from '../series/collect.js';
@@ -8,28 +9,42 @@ import type { Catalogue, VariantDefinition } from './catalogue.js';
 import { didYouMean } from './suggest.js';
 import type { SeriesSource, Variant } from './types.js';
 
-/** `soft@2` -> soft and 2. @throws UserError when what follows the @ is not a number of patches. */
-export function parseVariantName(asked: string): { name: string; first?: number } {
-  const at = asked.indexOf('@');
-  if (at === -1) return { name: asked };
-  const digits = asked.slice(at + 1);
+/** What `+instrument` after a name adds: a series beside the base's, and the fragment that turns it on. */
+const INSTRUMENT = { suffix: '+instrument', folder: 'instrument', fragment: 'instrument.config' } as const;
+
+/** A name taken apart: `soft@2+instrument` -> soft, 2, true. */
+export interface AskedVariant {
+  readonly name: string;
+  /** Take only this many of the variant's own patches. */
+  readonly first?: number;
+  /** Put the instrumentation on top. */
+  readonly instrument: boolean;
+}
+
+/** @throws UserError when what follows the @ is not a number of patches. */
+export function parseVariantName(asked: string): AskedVariant {
+  const instrument = asked.endsWith(INSTRUMENT.suffix);
+  const plain = instrument ? asked.slice(0, -INSTRUMENT.suffix.length) : asked;
+  const at = plain.indexOf('@');
+  if (at === -1) return { name: plain, instrument };
+  const digits = plain.slice(at + 1);
   if (!/^(?:0|[1-9]\d{0,5})$/.test(digits)) {
     throw new UserError({
       subject: `variant ${asked}`,
       observed: `"${digits}" after the @ is not a number of patches`,
-      expected: 'VARIANT@N with N of 0 (base only) or more',
+      expected: 'VARIANT@N with N of 0 (base only) or more, then +instrument if wanted',
     });
   }
-  return { name: asked.slice(0, at), first: Number(digits) };
+  return { name: plain.slice(0, at), first: Number(digits), instrument };
 }
 
 /**
  * Everything that later stages need to know of a variant. Folders are looked at (numbers without a gap), patches
  * are not read. `tree` is where ranges of commits are looked up that name no tree.
- * @throws UserError for an unknown name, a missing series, or an `@N` beyond the series.
+ * @throws UserError for an unknown name, a missing series, an `@N` beyond the series, or nothing to instrument.
  */
 export async function resolveVariant(catalogue: Catalogue, asked: string, tree?: string): Promise<Variant> {
-  const { name, first } = parseVariantName(asked);
+  const { name, first, instrument } = parseVariantName(asked);
   const definition = catalogue.variants.get(name);
   if (!definition) {
     const known = [...catalogue.variants.keys()];
@@ -43,18 +58,24 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
   const own = await Promise.all(
     definition.series.map((source, index) => ownSource(definition, source, index, tree)),
   );
+  const notes = [
+    ...(first === undefined ? [] : [`first ${first} of its patches`]),
+    ...(instrument ? ['instrumented'] : []),
+  ];
   return {
-    name: first === undefined ? name : `${name}@${first}`,
+    name: `${name}${first === undefined ? '' : `@${first}`}${instrument ? INSTRUMENT.suffix : ''}`,
     base: {
       name: definition.base.name,
       version: definition.base.version,
       debianPackage: definition.base.debianPackage,
     },
-    title: first === undefined ? definition.title : `${definition.title} (first ${first} of its patches)`,
+    title: notes.length === 0 ? definition.title : `${definition.title} (${notes.join(', ')})`,
     series: [
       ...(await baseSources(definition)),
       ...(first === undefined ? own : await cut(asked, own, first)),
+      ...(instrument ? await instrumentSources(definition, asked, first !== undefined) : []),
     ],
+    fragments: instrument ? [INSTRUMENT.fragment] : [],
     mountOptions: definition.mountOptions,
     kernelArgs: definition.kernelArgs,
     filesystems: definition.filesystems,
@@ -67,6 +88,31 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
 async function baseSources({ base, withBase }: VariantDefinition): Promise<SeriesSource[]> {
   if (!withBase || base.series === undefined) return [];
   return (await listFolderIfThere(base.series)).length > 0 ? [{ kind: 'folder', path: base.series }] : [];
+}
+
+/**
+ * The instrumentation goes on top of any variant with the base series. What only one variant has room for is in a
+ * folder `instrument-NAME` of its own; it needs that variant's whole series.
+ */
+async function instrumentSources(
+  { base, withBase, name }: VariantDefinition,
+  asked: string,
+  isCut: boolean,
+): Promise<SeriesSource[]> {
+  const subject = `variant ${asked}`;
+  if (!withBase || base.series === undefined) {
+    throw new UserError({
+      subject,
+      observed: `${name} is without the base series, which is what is instrumented`,
+      expected: 'a variant with it',
+    });
+  }
+  const common = path.join(path.dirname(base.series), INSTRUMENT.folder);
+  if ((await listFolderIfThere(common)).length === 0)
+    throw new UserError({ subject, observed: `${common}: no patches` });
+  const own = path.join(path.dirname(base.series), `${INSTRUMENT.folder}-${name}`);
+  const hasOwn = !isCut && (await listFolderIfThere(own)).length > 0;
+  return (hasOwn ? [common, own] : [common]).map((folder) => ({ kind: 'folder', path: folder }));
 }
 
 async function ownSource(

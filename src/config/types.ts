@@ -39,12 +39,14 @@ export interface Base {
 
 /** A variant with everything resolved: what all later stages work with. */
 export interface Variant {
-  /** As asked for: `stock`, `soft`, `soft@2`. Safe as a file and branch name. */
+  /** As asked for: `stock`, `soft`, `soft@2`, `soft+instrument`. Safe as a file and branch name. */
   readonly name: string;
   readonly base: Base;
   readonly title: string;
   /** Base series first (where the variant wants it), then its own. Empty for `stock`. */
   readonly series: readonly SeriesSource[];
+  /** Kernel config fragments that it needs on top of the common ones: names in vm/kernel/. */
+  readonly fragments?: readonly string[];
   /** File system -> `-o` options without the `-o`. */
   readonly mountOptions: Readonly<Record<string, string>>;
   /** Appended to the kernel command line. */

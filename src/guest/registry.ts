@@ -70,11 +70,11 @@ export function guestDir(context: Context, name: string): string {
 
 /** @throws UserError when the name cannot be a guest's. */
 export function checkGuestName(name: string): void {
-  if (/^[A-Za-z0-9_@][A-Za-z0-9._@-]{0,63}$/.test(name)) return;
+  if (/^[A-Za-z0-9_@][A-Za-z0-9._@+-]{0,63}$/.test(name)) return;
   throw new UserError({
     subject: `guest name ${JSON.stringify(name)}`,
     observed: 'not usable as a file name',
-    expected: '1 to 64 letters, digits, `.`, `_`, `@`, `-`, the first a letter, digit, `_` or `@`',
+    expected: '1 to 64 letters, digits, `.`, `_`, `@`, `+`, `-`, the first a letter, digit, `_` or `@`',
   });
 }
 

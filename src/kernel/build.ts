@@ -122,7 +122,7 @@ export async function findKernel(context: Context, options: BuildOptions): Promi
 async function makePlan(context: Context, options: BuildOptions): Promise<Plan> {
   const { variant, profile, tree, onto } = options;
   const [requests, tools] = await Promise.all([
-    readFragments(context, profile, options.fragments ?? []),
+    readFragments(context, profile, variant.fragments ?? [], options.fragments ?? []),
     readToolchain(context.signal),
   ]);
   const variantTree = await prepareVariantTree(context, { variant, tree, onto });

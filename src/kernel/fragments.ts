@@ -14,16 +14,18 @@ const COMMON = ['machine.config', 'filesystems.config', 'userspace.config', 'dia
 const OF_PROFILE: Readonly<Record<Profile, readonly string[]>> = { default: [], debug: ['debug.config'] };
 
 /**
- * Reads the fragments of a profile, then the user's, which win.
+ * Reads the fragments of a profile, then the variant's, then the user's, which win.
+ * @param ofVariant names in vm/kernel/.
  * @param extra absolute files.
  * @throws UserError for a file that cannot be read or a line that is no configuration.
  */
 export async function readFragments(
   context: Context,
   profile: Profile,
+  ofVariant: readonly string[],
   extra: readonly string[],
 ): Promise<Request[]> {
-  const shipped = [...COMMON, ...OF_PROFILE[profile]].map((name) =>
+  const shipped = [...COMMON, ...OF_PROFILE[profile], ...ofVariant].map((name) =>
     path.join(context.dirs.shipped, 'vm', 'kernel', name),
   );
   const texts = await Promise.all(

@@ -127,9 +127,9 @@ export class RunFolder {
   }
 }
 
-/** One component of a path out of any name: nothing but letters, digits and `._@-`, never `.` or `..`. */
+/** One component of a path out of any name: nothing but letters, digits and `._@+-`, never `.` or `..`. */
 export function safeName(name: string): string {
-  const safe = name.replace(/[^A-Za-z0-9._@-]+/g, '_').replace(/^\.+/, '_');
+  const safe = name.replace(/[^A-Za-z0-9._@+-]+/g, '_').replace(/^\.+/, '_');
   return safe === '' ? '_' : safe.slice(0, 100);
 }
 

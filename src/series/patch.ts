@@ -11,6 +11,9 @@ export interface FileChange {
   /** Path after the patch (before it, when the patch removes the file). */
   readonly path: string;
   readonly hunks: readonly Hunk[];
+  /** Lines added and removed. */
+  readonly insertions: number;
+  readonly deletions: number;
 }
 
 export interface PatchMail {
@@ -56,21 +59,20 @@ export function parsePatchMail(mail: string): PatchMail {
   const head = (end === -1 ? mail : mail.slice(0, end)).replace(/\r?\n[ \t]+/g, ' ');
   const header = (name: string): string =>
     decodeWords(new RegExp(`^${name}:[ \\t]*(.*)$`, 'im').exec(head)?.[1] ?? '').trim();
-  const files: { path: string; hunks: Hunk[] }[] = [];
-  let insertions = 0;
-  let deletions = 0;
+  const files: { path: string; hunks: Hunk[]; insertions: number; deletions: number }[] = [];
   // Lines that the current hunk still has, so that a removed "-- x" is not taken for a header.
   let before = 0;
   let after = 0;
   for (const line of mail.slice(Math.max(0, end)).split(/\r?\n/)) {
-    if (before > 0 || after > 0) {
+    const file = files.at(-1);
+    if (file && (before > 0 || after > 0)) {
       if (line.startsWith('+')) {
-        insertions++;
+        file.insertions++;
         after--;
         continue;
       }
       if (line.startsWith('-')) {
-        deletions++;
+        file.deletions++;
         before--;
         continue;
       }
@@ -84,7 +86,7 @@ export function parsePatchMail(mail: string): PatchMail {
       after = 0;
     }
     const git = /^diff --git "?a\/(.*?)"? "?b\/(.*?)"?$/.exec(line);
-    if (git) files.push({ path: git[2] ?? '', hunks: [] });
+    if (git) files.push({ path: git[2] ?? '', hunks: [], insertions: 0, deletions: 0 });
     const hunk = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(line);
     if (!hunk) continue;
     before = Number(hunk[2] ?? 1);
@@ -95,7 +97,7 @@ export function parsePatchMail(mail: string): PatchMail {
     subject: header('Subject').replace(/^(?:\[[^\]]*\]\s*)+/, ''),
     author: header('From'),
     files,
-    insertions,
-    deletions,
+    insertions: files.reduce((sum, file) => sum + file.insertions, 0),
+    deletions: files.reduce((sum, file) => sum + file.deletions, 0),
   };
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { readFile } from 'node:fs/promises';
 
+import { parseVariantName } from '../config/resolve.js';
 import type { Contract, Settings, Variant } from '../config/types.js';
 import type { Context } from '../core/context.js';
 import { EnokeyError, InterruptedError } from '../core/errors.js';
 import { collectPatches, sourceName } from '../series/collect.js';
-import { parsePatchMail } from '../series/patch.js';
+import { parsePatchMail, type PatchMail } from '../series/patch.js';
 import { withScratch } from '../system/scratch.js';
 import { findImported } from '../tree/imported.js';
 import { applyVariant, findGround } from '../tree/prepare.js';
@@ -15,6 +16,15 @@ export interface PatchSummary {
   readonly subject: string;
   readonly author: string;
   readonly files: readonly string[];
+  readonly insertions: number;
+  readonly deletions: number;
+}
+
+/** What a series does to one file, all its patches added up, like `git format-patch --stat` of each. */
+export interface FileStat {
+  readonly path: string;
+  /** How many of the patches touch it. */
+  readonly patches: number;
   readonly insertions: number;
   readonly deletions: number;
 }
@@ -29,6 +39,8 @@ export interface VariantSummary {
   readonly filesystems: readonly string[];
   readonly sources: readonly string[];
   readonly patches: readonly PatchSummary[];
+  /** By path. */
+  readonly diffstat: readonly FileStat[];
   readonly mountOptions: Readonly<Record<string, string>>;
   readonly kernelArgs: readonly string[];
   readonly overrides?: string;
@@ -57,7 +69,7 @@ export async function describeVariants(
     const variant = await said(() => options.settings.resolve(name));
     if ('problem' in variant) {
       // A name that was asked for and does not exist is the caller's mistake, not a variant with a problem.
-      if (!options.settings.variantNames.includes(name.split('@')[0] ?? '')) throw variant.error;
+      if (!options.settings.variantNames.includes(parseVariantName(name).name)) throw variant.error;
       summaries.push(broken(name, variant.problem));
       continue;
     }
@@ -68,10 +80,11 @@ export async function describeVariants(
 
 async function describe(context: Context, variant: Variant, tree?: string): Promise<VariantSummary> {
   const problems: string[] = [];
-  const patches = await said(() =>
+  const read = await said(() =>
     withScratch(context, 'describe', (scratch) => readAll(context, variant, scratch)),
   );
-  if ('problem' in patches) problems.push(patches.problem);
+  if ('problem' in read) problems.push(read.problem);
+  const mails = 'problem' in read ? [] : read.value;
   let applies: Applies = 'unknown';
   if (tree !== undefined || (await findImported(context, variant.base))) {
     const tried = await said(async () =>
@@ -86,7 +99,8 @@ async function describe(context: Context, variant: Variant, tree?: string): Prom
     base: variant.base.name,
     filesystems: variant.filesystems,
     sources: variant.series.map(sourceName),
-    patches: 'problem' in patches ? [] : patches.value,
+    patches: mails.map(({ files, ...patch }) => ({ ...patch, files: files.map((file) => file.path) })),
+    diffstat: diffstat(mails.flatMap(({ files }) => files)),
     mountOptions: variant.mountOptions,
     kernelArgs: variant.kernelArgs,
     overrides: variant.overrides,
@@ -97,12 +111,28 @@ async function describe(context: Context, variant: Variant, tree?: string): Prom
   };
 }
 
-async function readAll(context: Context, variant: Variant, scratch: string): Promise<PatchSummary[]> {
-  const all: PatchSummary[] = [];
+/** Adds up what patches do to each file. */
+export function diffstat(changes: readonly Omit<FileStat, 'patches'>[]): FileStat[] {
+  const stats = new Map<string, FileStat>();
+  for (const { path, insertions, deletions } of changes) {
+    const sum = stats.get(path) ?? { path, patches: 0, insertions: 0, deletions: 0 };
+    stats.set(path, {
+      path,
+      patches: sum.patches + 1,
+      insertions: sum.insertions + insertions,
+      deletions: sum.deletions + deletions,
+    });
+  }
+  return [...stats.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+type NamedMail = PatchMail & { readonly name: string };
+
+async function readAll(context: Context, variant: Variant, scratch: string): Promise<NamedMail[]> {
+  const all: NamedMail[] = [];
   for (const source of variant.series) {
     for (const { name, path: file } of await collectPatches(source, scratch, context.signal)) {
-      const { files, ...mail } = parsePatchMail(await readFile(file, 'utf8'));
-      all.push({ name, ...mail, files: files.map((change) => change.path) });
+      all.push({ name, ...parsePatchMail(await readFile(file, 'utf8')) });
     }
   }
   return all;
@@ -116,6 +146,7 @@ function broken(name: string, problem: string): VariantSummary {
     filesystems: [],
     sources: [],
     patches: [],
+    diffstat: [],
     mountOptions: {},
     kernelArgs: [],
     contract: {},
