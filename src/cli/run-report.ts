@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { reportJson, reportTable } from '../report/formats.js';
 import { summarise, type Summary } from '../report/summary.js';
+import { tellingLines } from '../report/tell-apart.js';
 import { verdictOf } from '../report/verdict.js';
 import type { Estimate } from '../run/estimate.js';
 import type { RunPlan, RunRecord, SessionTiming } from '../run/types.js';
@@ -20,7 +21,9 @@ export function runTable(summary: Summary): string {
     const kernels = environment.kernels.map((kernel) => `${kernel.variant} ${kernel.release}`).join(', ');
     lines.push(`${kernels}; ${environment.accelerator.name}; ${environment.qemu}`);
   }
-  lines.push('', table(head, rows), '', verdictOf(summary).reason);
+  const telling = tellingLines(summary);
+  lines.push('', table(head, rows), ...(telling.length > 0 ? ['', ...telling] : []));
+  lines.push('', verdictOf(summary).reason);
   return lines.join('\n');
 }
 

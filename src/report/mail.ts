@@ -9,6 +9,7 @@ import {
 } from './compare.js';
 import { details, lossText, resultText } from './row-text.js';
 import type { Summary } from './summary.js';
+import { tellingLines } from './tell-apart.js';
 import { clean, fold, plural } from './text.js';
 import { verdictOf } from './verdict.js';
 
@@ -112,6 +113,12 @@ function lossLines(pairs: readonly ComparedLosses[]): string[] {
   ];
 }
 
+/** Columns stay as they are where they fit; a line that is too long is folded like any other. */
+function tellingSection(summary: Summary): string[] {
+  const lines = tellingLines(summary);
+  return lines.length === 0 ? [] : ['', ...lines.flatMap((line) => fold(line, MAIL_WIDTH, 4))];
+}
+
 const NOTES = [
   'Rates: lost of acknowledged writes in per cent, with a 95% interval (Wilson). Writes of one iteration are lost in bursts; from two iterations with losses on, the interval allows for that. At 0 losses it assumes independent writes. Iterations are independent (a new file system each): "failed" is the safer figure.',
 ];
@@ -126,6 +133,7 @@ export function mailText(summary: Summary): string {
     ...header(summary).flatMap((line) => (line === '' ? [''] : wrap(line, 13))),
     '',
     ...body(summary).flatMap((line) => wrap(line, 6)),
+    ...tellingSection(summary),
     ...[...comparisonLines(compareVariants(summary)), ...lossLines(compareLosses(summary))].flatMap((line) =>
       line === '' ? [''] : wrap(line, 4),
     ),

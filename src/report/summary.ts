@@ -38,6 +38,8 @@ export interface Row {
   readonly unit: NonNullable<Reading['unit']>;
   /** Case -> verdict -> iterations. */
   readonly cases: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Case -> what the probe counts beside the verdict -> sum over the iterations with a result. */
+  readonly observations: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** System call -> errno -> count. */
   readonly errnos: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly removal?: Removal;
@@ -84,6 +86,19 @@ function byFrequency(texts: readonly string[]): string[] {
 
 function tallyOf<T extends string>(names: readonly T[]): Partial<Record<T, number>> {
   return addTallies(names.map((name) => ({ [name]: 1 }))) as Partial<Record<T, number>>;
+}
+
+function observationsOf(cell: CellResult): Record<string, Record<string, number>> {
+  return Object.fromEntries(
+    (cell.reading?.perCase ?? []).map((one) => [
+      one.name,
+      Object.fromEntries(
+        Object.entries(one.observations ?? {}).filter(
+          (entry): entry is [string, number] => typeof entry[1] === 'number',
+        ),
+      ),
+    ]),
+  );
 }
 
 function summariseRow(
@@ -133,6 +148,7 @@ function summariseRow(
     lossShares: shares.map((one) => one.lost / one.acknowledged),
     unit,
     cases,
+    observations: addNested(results.map(observationsOf)),
     errnos: addNested(results.map((cell) => cell.reading?.errnos ?? {})),
     removal: addRemovals(results.flatMap((cell) => (cell.reading?.removal ? [cell.reading.removal] : []))),
     marks: tallyOf(cells.flatMap((cell) => cell.marks)),
