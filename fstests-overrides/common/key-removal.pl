@@ -1,0 +1,309 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the variants' versions of generic/595 are made of: acts around the removal of a key, and a check of what is
+# left of it after the file system was mounted anew. Perl, because a fork an act is what makes shell slow in a guest
+# without KVM. Nothing here decides a test: it prints facts, and a test's .out says which facts its semantics promises.
+#
+#   key-removal.pl act  MNT DIR IDENTIFIER RAWKEY LOG SCENARIO...    RAWKEY as TEST_RAW_KEY: \x00\x01...
+#   key-removal.pl check DIR LOG                                     with the key there
+#
+# Scenarios, each a fixed number of times with files of its own. "Flush" is syncfs without the key, so that nothing
+# can wait in the cache for the key to come back.
+#   before   write; remove; fsync; flush
+#   after    write and fsync; remove; write another block; fsync; flush
+#   open     remove; open a file that nobody has open
+#   parked   a write that stops inside the kernel, on a userfaultfd page; remove; let it go on; flush
+#   race     two writers open, write a block and close; one process removes, flushes and adds, 120 times
+use strict;
+use warnings;
+use Errno qw(EIO ENOENT);
+use Fcntl qw(O_CREAT O_EXCL O_RDONLY O_RDWR O_WRONLY SEEK_SET);
+use IO::Handle;
+use POSIX ();
+use Time::HiRes ();
+
+use constant { BLOCK => 65536, RACE_BLOCK => 4096, TIMES => 5, PARKS => 2, RACE_REMOVALS => 120,
+	       RACE_WRITERS => 2, RACE_ATTEMPTS => 20000, PARK_SECONDS => 2, ENOKEY => 126 };
+# linux/fscrypt.h
+use constant { ADD_KEY => 0xc0506617, REMOVE_KEY => 0xc0406618, KEY_SPEC_IDENTIFIER => 2 };
+# linux/userfaultfd.h
+use constant { UFFDIO_API => 0xc018aa3f, UFFDIO_REGISTER => 0xc020aa00, UFFDIO_COPY => 0xc028aa03 };
+
+my %number = $POSIX::VERSION && (POSIX::uname())[4] eq 'x86_64' ?
+	(syncfs => 306, write => 1, mmap => 9, userfaultfd => 323) :
+	(syncfs => 267, write => 64, mmap => 222, userfaultfd => 282);	# asm-generic
+
+my ($mnt, $dir, $spec, $raw, $log, $root);
+
+sub fail { die "key-removal.pl: @_\n" }
+
+sub name_of
+{
+	my ($err) = @_;
+	return 'ok' unless $err;
+	return 'ENOKEY' if $err == ENOKEY;
+	return 'EIO' if $err == EIO;
+	return "errno $err";
+}
+
+sub add_key
+{
+	my $arg = $spec . pack('L10', length($raw)) . $raw;
+	ioctl($root, ADD_KEY, $arg) or fail "FS_IOC_ADD_ENCRYPTION_KEY: $!";
+}
+
+sub remove_key
+{
+	my $arg = $spec . pack('L6', 0);
+	ioctl($root, REMOVE_KEY, $arg) or fail "FS_IOC_REMOVE_ENCRYPTION_KEY: $!";
+}
+
+# The error of the flush is the file's, which fsync has told; syncfs tells it once a descriptor.
+sub flush { syscall($number{syncfs}, fileno($root)) }
+
+# Contents that no other block of the test has.
+sub block
+{
+	my ($tag, $size) = @_;
+	my $line = "$tag\n";
+	return substr($line x ($size / length($line) + 1), 0, $size);
+}
+
+sub create
+{
+	my ($name) = @_;
+	sysopen(my $fh, "$dir/$name", O_RDWR | O_CREAT | O_EXCL, 0600) or fail "$name: create: $!";
+	return $fh;
+}
+
+sub write_at
+{
+	my ($fh, $offset, $data) = @_;
+	sysseek($fh, $offset, SEEK_SET) // fail "seek: $!";
+	my $n = syswrite($fh, $data);
+	return defined $n ? ($n == length($data) ? 0 : -1) : $! + 0;
+}
+
+sub fsync { my ($fh) = @_; return $fh->sync ? 0 : $! + 0 }
+
+# One line a block that must be there: class, file, offset, size, tag, and 1 if the kernel said yes.
+sub note { print {$log} join(' ', @_), "\n" }
+
+sub tally
+{
+	my ($what, @errs) = @_;
+	my %n;
+	$n{name_of($_)}++ for @errs;
+	print "$what: ", join(', ', map { "$_ $n{$_}" } sort keys %n), "\n";
+}
+
+sub before
+{
+	my @fsync;
+	for my $i (1 .. TIMES) {
+		my $fh = create("before.$i");
+		my $err = write_at($fh, 0, block("before.$i", BLOCK));
+		remove_key();
+		push @fsync, fsync($fh);
+		flush();
+		close($fh);
+		# A loss that was told is another thing than a silent one.
+		note($fsync[-1] == ENOKEY ? 'before-told' : 'before', "before.$i", 0, BLOCK, "before.$i",
+		     $err ? 0 : 1);
+		add_key();
+	}
+	print {*STDERR} "fsync of what was written before the removal: @fsync\n";
+}
+
+sub after
+{
+	my (@write, @fsync);
+	for my $i (1 .. TIMES) {
+		my $fh = create("after.$i");
+		write_at($fh, 0, block("synced.$i", BLOCK)) and fail "write with the key: $!";
+		fsync($fh) and fail "fsync with the key: $!";
+		note('synced', "after.$i", 0, BLOCK, "synced.$i", 1);
+		remove_key();
+		push @write, write_at($fh, BLOCK, block("after.$i", BLOCK));
+		push @fsync, fsync($fh);
+		flush();
+		close($fh);
+		note('after', "after.$i", BLOCK, BLOCK, "after.$i", $write[-1] ? 0 : 1);
+		add_key();
+	}
+	tally('write after the removal', @write);
+	tally('fsync after it', @fsync);
+}
+
+sub opened
+{
+	my @open;
+	for my $i (1 .. TIMES) {
+		my $fh = create("open.$i");
+		write_at($fh, 0, block("open.$i", BLOCK)) and fail "write with the key: $!";
+		fsync($fh) and fail "fsync with the key: $!";
+		close($fh);
+		note('synced', "open.$i", 0, BLOCK, "open.$i", 1);
+		remove_key();
+		my $err = sysopen($fh, "$dir/open.$i", O_RDONLY) ? 0 : $! + 0;
+		# Without the key the plaintext name may not even be found.
+		push @open, $err == ENOENT ? ENOKEY : $err;
+		add_key();
+	}
+	tally('open after the removal', @open);
+}
+
+# The driver of a parked write: a child, since this process is the one that stops.
+sub drive
+{
+	my ($uffd, $area, $data) = @_;
+	sysread($uffd, my $msg, 32) == 32 or POSIX::_exit(2);
+	my $remover = fork() // POSIX::_exit(2);
+	if (!$remover) {
+		remove_key();
+		POSIX::_exit(0);
+	}
+	my $until = Time::HiRes::time() + PARK_SECONDS;
+	my $done = 0;
+	while (!$done && Time::HiRes::time() < $until) {
+		$done = waitpid($remover, POSIX::WNOHANG()) == $remover;
+		Time::HiRes::sleep(0.01) unless $done;
+	}
+	print {*STDERR} 'parked: the removal ', $done ? 'returned' : 'waited', "\n";
+	my $copy = pack('Q4q', $area, unpack('Q', pack('P', $data)), BLOCK, 0, 0);
+	ioctl($uffd, UFFDIO_COPY, $copy) or POSIX::_exit(3);
+	waitpid($remover, 0) unless $done;
+	POSIX::_exit($? ? 4 : 0);
+}
+
+sub parked
+{
+	my $happened = 0;
+	for my $i (1 .. PARKS) {
+		my $fh = create("parked.$i");
+		fsync($fh);
+		my $data = block("parked.$i", BLOCK);
+		# PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS
+		my $area = syscall($number{mmap}, 0, BLOCK, 3, 0x22, -1, 0);
+		my $fd = syscall($number{userfaultfd}, 0);
+		$fd >= 0 or fail "userfaultfd: $!";
+		open(my $uffd, '+<&=', $fd) or fail "userfaultfd: $!";
+		my $api = pack('Q3', 0xaa, 0, 0);
+		ioctl($uffd, UFFDIO_API, $api) or fail "UFFDIO_API: $!";
+		my $register = pack('Q4', $area, BLOCK, 1, 0);
+		ioctl($uffd, UFFDIO_REGISTER, $register) or fail "UFFDIO_REGISTER: $!";
+		my $driver = fork() // fail "fork: $!";
+		drive($uffd, $area, $data) unless $driver;
+		my $n = syscall($number{write}, fileno($fh), $area, BLOCK);
+		waitpid($driver, 0);
+		$happened++ if $? == 0;
+		flush();
+		close($fh);
+		note('parked', "parked.$i", 0, BLOCK, "parked.$i", $n == BLOCK ? 1 : 0);
+		add_key();
+	}
+	print 'a write was stopped in the kernel: ', $happened == PARKS ? 'yes' : 'no', "\n";
+}
+
+sub race_writer
+{
+	my ($name, $w, $stop) = @_;
+	my ($acknowledged, $refused) = (0, 0);
+	open(my $mine, '>', "$name.$w") or POSIX::_exit(1);
+	$log = $mine;
+	for (my $i = 0; $i < RACE_ATTEMPTS && !-e $stop; $i++) {
+		my $fh;
+		my $ok = sysopen($fh, "$dir/race.$w", O_WRONLY) &&
+			!write_at($fh, $i * RACE_BLOCK, block("race.$w.$i", RACE_BLOCK));
+		$ok = close($fh) && $ok if $fh;
+		if ($ok) {
+			note('race', "race.$w", $i * RACE_BLOCK, RACE_BLOCK, "race.$w.$i", 1);
+			$acknowledged++;
+		} else {
+			$refused++;
+		}
+		# Lets the file be evicted now and then.
+		Time::HiRes::sleep(0.001) if $i % 16 == 0;
+	}
+	close($log);
+	POSIX::_exit($acknowledged && $refused ? 0 : 1);
+}
+
+sub race
+{
+	my ($name) = @_;
+	my $stop = "$name.stop";
+	my $met = 1;
+	my @writers;
+	for my $w (1 .. RACE_WRITERS) {
+		close(create("race.$w"));
+		my $pid = fork() // fail "fork: $!";
+		race_writer($name, $w, $stop) unless $pid;
+		push @writers, $pid;
+	}
+	for (1 .. RACE_REMOVALS) {
+		Time::HiRes::sleep(0.005);
+		remove_key();
+		flush();
+		Time::HiRes::sleep(0.001);
+		add_key();
+	}
+	open(my $fh, '>', $stop) or fail "$stop: $!";
+	for (@writers) {
+		waitpid($_, 0);
+		$met = 0 if $?;
+	}
+	print 'each writer was both served and refused: ', $met ? 'yes' : 'no', "\n";
+	unlink($stop);
+}
+
+sub check
+{
+	my ($name) = @_;
+	my (%all, %kept);
+	for my $file ($name, glob("$name.*")) {
+		open(my $in, '<', $file) or fail "$file: $!";
+		while (<$in>) {
+			my ($class, $path, $offset, $size, $tag, $acknowledged) = split;
+			next unless $acknowledged;
+			$all{$class}++;
+			my $found = '';
+			if (sysopen(my $fh, "$dir/$path", O_RDONLY)) {
+				sysseek($fh, $offset, SEEK_SET);
+				sysread($fh, $found, $size) // print {*STDERR} "$path: read: $!\n";
+			} else {
+				print {*STDERR} "$path: open: $!\n";
+			}
+			$kept{$class} += $found eq block($tag, $size) ? 1 : 0;
+		}
+	}
+	for my $class (sort keys %all) {
+		my $lost = $all{$class} - $kept{$class};
+		print {*STDERR} "$class: $lost of $all{$class} acknowledged lost\n";
+		print "$class: ", !$lost ? 'all kept' : $lost == $all{$class} ? 'all lost' : 'some lost', "\n";
+	}
+}
+
+my $command = shift // '';
+STDOUT->autoflush(1);
+if ($command eq 'act' && @ARGV > 5) {
+	my ($identifier, $key, $name);
+	($mnt, $dir, $identifier, $key, $name, my @scenarios) = @ARGV;
+	$spec = pack('L2 H64', KEY_SPEC_IDENTIFIER, 0, $identifier);
+	($raw = $key) =~ s/\\x([0-9a-f]{2})/chr(hex($1))/gei;
+	open($root, '<', $mnt) or fail "$mnt: $!";
+	open($log, '>', $name) or fail "$name: $!";
+	# What is buffered would be written again by children.
+	$log->autoflush(1);
+	my %scenario = (before => \&before, after => \&after, open => \&opened, parked => \&parked,
+			race => sub { race($name) });
+	add_key();
+	($scenario{$_} // fail "no scenario $_")->() for @scenarios;
+	close($log);
+} elsif ($command eq 'check' && @ARGV == 2) {
+	$dir = $ARGV[0];
+	check($ARGV[1]);
+} else {
+	fail 'usage: act MNT DIR IDENTIFIER RAWKEY LOG SCENARIO... | check DIR LOG';
+}
