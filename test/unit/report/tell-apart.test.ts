@@ -77,7 +77,7 @@ function summaryOf(results: readonly CellResult[]) {
     environment: undefined,
     results,
     complete: true,
-  } as unknown as RunRecord;
+  };
   return summarise(record);
 }
 
