@@ -41,7 +41,7 @@ const alike = (length: number, seed: number): Buffer =>
 function create(files: PlannedFiles): void {
   files.run(`mkdir ${DIR}`);
   files.write('buffered', 0, bytes(300_123, 1));
-  files.write('direct', 0, alike(8 * MIB, 2), 'direct');
+  files.writeScattered('direct', 0, alike(8 * MIB, 2));
   files.write('overwritten', 0, bytes(MIB, 3));
   files.write('punched', 0, bytes(MIB, 4));
   files.write('truncated', 0, bytes(512 * KIB, 5));
@@ -138,9 +138,6 @@ describe('a raw disk that the base kernel has encrypted', () => {
         return found;
       });
 
-    // A buffer in huge pages goes out in one bio, and nothing is split.
-    const hugePages = '/sys/kernel/mm/transparent_hugepage/enabled';
-    await must(guest, `[ ! -e ${hugePages} ] || echo never > ${hugePages}`);
     await must(guest, `mkfs.btrfs -q -f /dev/enokey/secret && mount /dev/enokey/secret /mnt/test`);
     expect((await must(guest, addKey('/mnt/test'))).trim()).toBe(identifier);
     await must(guest, `mkdir /mnt/test/dir && ${setPolicy(identifier, '/mnt/test/dir')}`);
@@ -203,8 +200,11 @@ describe('a raw disk that the base kernel has encrypted', () => {
       // Node 20 has no zstd: that a stream begins where the extent does has to do.
       for (const at of tree.inode(find('zstd')).extents.keys())
         expect(tree.compressedStart(find('zstd'), at, masterKey).subarray(0, 4)).toEqual(ZSTD_MAGIC);
-      // The one big write was split: each part has a key of its own.
-      expect(tree.inode(find('direct')).extents.size).toBeGreaterThan(4);
+      // Two writes of 4 MiB and one over the end of the first: at least four file extents, or they went astray. v7.3
+      // copies direct writes of checksummed files into folios of up to 1 MiB (bio_iov_iter_bounce_write() in
+      // block/bio.c), so that an ordered extent is split only where memory is too fragmented for those: this does
+      // not show that the parts of a split one have different keys.
+      expect(tree.inode(find('direct')).extents.size).toBeGreaterThanOrEqual(4);
 
       const [snapshot] = [...volume.fileTrees().keys()].filter((id) => id !== TREE.fs);
       const then = FileTree.of(volume, snapshot);

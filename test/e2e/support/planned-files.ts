@@ -58,6 +58,29 @@ export class PlannedFiles {
     bytes.copy(content, offset);
   }
 
+  /** O_DIRECT, 4 MiB in each pwritev, from pages that are not neighbours in memory: many segments, many iovecs. */
+  writeScattered(name: string, offset: number, bytes: Buffer): void {
+    const source = `${++this.sources}.bin`;
+    writeFileSync(path.join(this.dir, source), bytes);
+    const script = [
+      'import mmap, os',
+      `data = open('${SOURCES}/${source}', 'rb').read()`,
+      'memory = mmap.mmap(-1, 2 * len(data))',
+      'view = memoryview(memory)',
+      'pages = range(0, len(data), 4096)',
+      // Every other page is used; the ones between are touched first, so that they lie between.
+      'for at in pages: view[2 * at + 4096] = 1; view[2 * at:2 * at + 4096] = data[at:at + 4096]',
+      `fd = os.open('${name}', os.O_WRONLY | os.O_CREAT | os.O_DIRECT, 0o644)`,
+      'step = 1024 * 4096',
+      'for start in range(0, len(data), step):',
+      '    part = [view[2 * at:2 * at + 4096] for at in pages if start <= at < start + step]',
+      `    assert os.pwritev(fd, part, ${offset} + start) == 4096 * len(part)`,
+    ].join('\n');
+    this.lines.push(`python3 -c ${quoteWord(script)}`);
+    const content = this.resized(name, Math.max(this.length(name), offset + bytes.length));
+    bytes.copy(content, offset);
+  }
+
   /** Zeroes a range without changing the size: `fpunch` makes a hole, `fzero` preallocates. */
   clear(name: string, how: 'fpunch' | 'fzero', offset: number, length: number): void {
     this.xfsIo(name, `${how} ${offset} ${length}`);
