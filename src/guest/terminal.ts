@@ -33,9 +33,15 @@ export async function runTerminal(
     rows: stdout.rows ?? 24,
     cols: stdout.columns ?? 80,
   });
+  let exited: Promise<number> | undefined;
+  const attach = (opened: ClientChannel): void => {
+    exited = exitOf(opened, connection);
+    // Awaited below; until then a failure must not count as one that nobody handles.
+    exited.catch(() => undefined);
+  };
   const channel = interactive
-    ? await connection.openTerminal({ ...size(), term: streams.term }, command)
-    : await connection.openExec(command ?? 'exec bash -l');
+    ? await connection.openTerminal({ ...size(), term: streams.term }, command, attach)
+    : await connection.openExec(command ?? 'exec bash -l', attach);
   const resize = (): void => {
     const { rows, cols } = size();
     channel.setWindow(rows, cols, 0, 0);
@@ -50,7 +56,7 @@ export async function runTerminal(
     stdin.pipe(channel);
     channel.pipe(stdout, { end: false });
     channel.stderr.pipe(stderr, { end: false });
-    return await exitOf(channel, connection);
+    return await (exited ?? exitOf(channel, connection));
   } finally {
     signal.removeEventListener('abort', abandon);
     stdin.unpipe(channel);

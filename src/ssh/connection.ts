@@ -102,27 +102,43 @@ export class SshConnection {
     return !this.over && !this.closing;
   }
 
-  /** Opens a channel that runs `command` in the login shell. Rejects when the connection ends meanwhile. */
-  openExec(command: string): Promise<ClientChannel> {
-    return this.channel((done) => this.client.exec(command, done));
+  /**
+   * Opens a channel that runs `command` in the login shell. Rejects when the connection ends meanwhile.
+   *
+   * @param attach listens to the channel. A short command's exit status may come in the same packet as the word that
+   *   it was started; who listens only once the promise has resolved can miss it.
+   */
+  openExec(command: string, attach?: (channel: ClientChannel) => void): Promise<ClientChannel> {
+    return this.channel((done) => this.client.exec(command, done), attach);
   }
 
-  /** Opens an interactive login shell, or a command, on a terminal of the given size. */
-  openTerminal(size: { rows: number; cols: number; term: string }, command?: string): Promise<ClientChannel> {
+  /** Opens an interactive login shell, or a command, on a terminal of the given size. `attach` as for openExec. */
+  openTerminal(
+    size: { rows: number; cols: number; term: string },
+    command?: string,
+    attach?: (channel: ClientChannel) => void,
+  ): Promise<ClientChannel> {
     const pty = { rows: size.rows, cols: size.cols, term: size.term, width: 0, height: 0 };
-    return this.channel((done) =>
-      command === undefined ? this.client.shell(pty, done) : this.client.exec(command, { pty }, done),
+    return this.channel(
+      (done) =>
+        command === undefined ? this.client.shell(pty, done) : this.client.exec(command, { pty }, done),
+      attach,
     );
   }
 
   private channel(
     start: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
+    attach?: (channel: ClientChannel) => void,
   ): Promise<ClientChannel> {
     if (!this.open) return Promise.reject(new Error('the connection is closed'));
     return new Promise((resolve, reject) => {
       void this.ended.then((loss) => reject(new Error(loss?.detail ?? 'the connection was closed')));
       try {
-        start((error, channel) => (error ? reject(error) : resolve(channel)));
+        start((error, channel) => {
+          if (error) return reject(error);
+          attach?.(channel);
+          resolve(channel);
+        });
       } catch (error) {
         reject(error instanceof Error ? error : new Error(String(error)));
       }

@@ -107,41 +107,39 @@ export async function sshExec(connection: SshConnection, request: SshExecRequest
     if (request.signal?.aborted) return abort();
     void connection.ended.then(() => settle({ lost: !exited }));
 
-    connection.openExec(request.command).then(
-      (opened) => {
-        channel = opened;
-        if (settled) return void opened.destroy();
-        let pending: Promise<void> = Promise.resolve();
-        const awaitEnd = (): void => {
-          clearTimeout(drain);
-          drain = setTimeout(() => settle({ heldOpen: true }), request.drainMs ?? DRAIN_MS);
-        };
-        opened.on('data', (chunk: Buffer) => {
-          // Output that is still on its way is no reason to give up: only silence after the end is.
-          if (exited) awaitEnd();
-          const wait = request.onStdout?.(chunk);
-          if (!wait) return;
-          opened.pause();
-          pending = wait.then(
-            () => {
-              if (exited && !settled) awaitEnd();
-              opened.resume();
-            },
-            (error: unknown) => settle({ error: error ?? new Error('stdout was refused') }),
-          );
-        });
-        opened.stderr.on('data', (chunk: Buffer) => request.onStderr?.(chunk));
-        opened.on('error', () => undefined);
-        opened.on('exit', (code: number | null, name?: string) => {
-          exited = true;
-          exitCode = code ?? undefined;
-          signal = code === null ? (name?.replace(/^SIG/, '') ?? 'unknown') : undefined;
-          awaitEnd();
-        });
-        opened.on('close', () => void pending.then(() => settle({ lost: !exited })));
-        feed(opened, request.input).catch((error: unknown) => settle({ error }));
-      },
-      () => settle({ lost: true }),
-    );
+    const attach = (opened: ClientChannel): void => {
+      channel = opened;
+      if (settled) return void opened.destroy();
+      let pending: Promise<void> = Promise.resolve();
+      const awaitEnd = (): void => {
+        clearTimeout(drain);
+        drain = setTimeout(() => settle({ heldOpen: true }), request.drainMs ?? DRAIN_MS);
+      };
+      opened.on('data', (chunk: Buffer) => {
+        // Output that is still on its way is no reason to give up: only silence after the end is.
+        if (exited) awaitEnd();
+        const wait = request.onStdout?.(chunk);
+        if (!wait) return;
+        opened.pause();
+        pending = wait.then(
+          () => {
+            if (exited && !settled) awaitEnd();
+            opened.resume();
+          },
+          (error: unknown) => settle({ error: error ?? new Error('stdout was refused') }),
+        );
+      });
+      opened.stderr.on('data', (chunk: Buffer) => request.onStderr?.(chunk));
+      opened.on('error', () => undefined);
+      opened.on('exit', (code: number | null, name?: string) => {
+        exited = true;
+        exitCode = code ?? undefined;
+        signal = code === null ? (name?.replace(/^SIG/, '') ?? 'unknown') : undefined;
+        awaitEnd();
+      });
+      opened.on('close', () => void pending.then(() => settle({ lost: !exited })));
+      feed(opened, request.input).catch((error: unknown) => settle({ error }));
+    };
+    connection.openExec(request.command, attach).catch(() => settle({ lost: true }));
   });
 }

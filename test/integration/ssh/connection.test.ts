@@ -189,6 +189,18 @@ describe('sshExec', () => {
     );
   });
 
+  it('hears an exit status that comes together with the word that the command was started', async () => {
+    const { connection } = await connected((channel, command) => {
+      channel.exit(Number(command));
+      channel.end();
+    });
+    const codes = Array.from({ length: 20 }, (_, i) => i + 1);
+    const results = await Promise.all(
+      codes.map((code) => sshExec(connection, { command: String(code), limitMs: 5000 })),
+    );
+    expect(results.map(({ exitCode }) => exitCode)).toEqual(codes);
+  });
+
   it('runs commands side by side on one connection', async () => {
     const { connection } = await connected((channel, command) => {
       setTimeout(() => (channel.exit(Number(command)), channel.end()), 50 - Number(command));
