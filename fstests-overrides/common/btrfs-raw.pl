@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Reads raw bytes of an unmounted (or synced) btrfs, with `btrfs inspect-internal dump-tree` as the guide:
-# btrfs-progs names the items of fscrypt but does not print what is in them.
+# not every btrfs-progs prints what is in the items of fscrypt, 7.3 does.
 #
 #   btrfs-raw.pl item DEVICE INODE TYPE [OFFSET]   data of the first such item of the top level subvolume, in hex;
 #                                                  nothing when there is none
