@@ -22,7 +22,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 600_000,
-          hookTimeout: 1_800_000,
+          globalSetup: ['test/e2e/support/prepare.ts'],
           // Guests share two cores: one file at a time, in the order of their names.
           fileParallelism: false,
           sequence: { concurrent: false },

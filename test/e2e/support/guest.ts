@@ -50,7 +50,7 @@ function kernelByHand(vmlinux: string): Kernel {
   return { vmlinux, release, buildId };
 }
 
-async function e2eRootfs(): Promise<string> {
+export async function e2eRootfs(): Promise<string> {
   return process.env['ENOKEY_E2E_ROOTFS'] ?? (await ensureImage(e2eContext())).rootfs;
 }
 
