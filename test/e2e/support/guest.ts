@@ -22,7 +22,8 @@ const kernels = new Map<string, Promise<Kernel>>();
 
 /**
  * The kernel of a variant from the store, built when it is not there. ENOKEY_E2E_VMLINUX (and, for the debug
- * profile, ENOKEY_E2E_VMLINUX_DEBUG) name one that was built by hand instead.
+ * profile, ENOKEY_E2E_VMLINUX_DEBUG) name one that was built by hand instead. ENOKEY_E2E_INSTEAD=VARIANT=OTHER, with
+ * OTHER from the file ENOKEY_E2E_CONFIG, runs what is written for VARIANT on OTHER: see test/seeded-bugs.
  */
 export function e2eKernel(profile: Profile = 'default', variant = 'stock'): Promise<Kernel> {
   const byHand = process.env[profile === 'debug' ? 'ENOKEY_E2E_VMLINUX_DEBUG' : 'ENOKEY_E2E_VMLINUX'];
@@ -36,8 +37,11 @@ export function e2eKernel(profile: Profile = 'default', variant = 'stock'): Prom
 }
 
 async function buildStored(profile: Profile, name: string): Promise<Kernel> {
-  const settings = await loadSettings({ cwd: REPOSITORY, packageRoot: REPOSITORY });
-  const { artifact } = await buildKernel(e2eContext(), { variant: await settings.resolve(name), profile });
+  const file = process.env['ENOKEY_E2E_CONFIG'];
+  const settings = await loadSettings({ cwd: REPOSITORY, packageRoot: REPOSITORY, ...(file && { file }) });
+  const [replaced, other] = process.env['ENOKEY_E2E_INSTEAD']?.split('=') ?? [];
+  const variant = await settings.resolve(name === replaced && other ? other : name);
+  const { artifact } = await buildKernel(e2eContext(), { variant, profile });
   return artifact;
 }
 
