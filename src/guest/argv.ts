@@ -47,6 +47,14 @@ function value(text: string): string {
   return text.replaceAll(',', ',,');
 }
 
+function acceleration({ accelerator, countInstructions }: GuestSpec): string[] {
+  // -icount exists for TCG without threads only.
+  if (countInstructions)
+    return ['-accel', 'tcg,thread=single', '-icount', 'shift=0', '-cpu', cpuModel('tcg')];
+  const name = accelerator.name === 'tcg' ? 'tcg,thread=multi' : 'kvm';
+  return ['-accel', name, '-cpu', cpuModel(accelerator.name)];
+}
+
 /**
  * QEMU's arguments for a guest. Pure.
  *
@@ -72,8 +80,8 @@ export function qemuArgs(spec: GuestSpec, files: GuestFiles): string[] {
     ...['-name', `enokey-${spec.name}`, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-pidfile', files.pidFile],
     ...['-machine', 'q35,vmport=off,smm=off'],
-    ...['-accel', spec.accelerator.name === 'tcg' ? 'tcg,thread=multi' : 'kvm'],
-    ...['-cpu', cpuModel(spec.accelerator.name), '-smp', String(spec.cpus), '-m', `${spec.memoryMiB}M`],
+    ...acceleration(spec),
+    ...['-smp', String(spec.cpus), '-m', `${spec.memoryMiB}M`],
     ...['-kernel', spec.vmlinux, '-append', kernelCommandLine(spec.kernelArgs)],
     ...['-chardev', `file,id=console,path=${value(files.console)}`, '-serial', 'chardev:console'],
     ...[

@@ -24,6 +24,12 @@ export interface GuestSpec {
   readonly cpus: number;
   readonly memoryMiB: number;
   readonly kernelArgs: readonly string[];
+  /**
+   * The guest's clocks advance by 1 ns for each instruction that its CPUs execute, one CPU after the other, and with
+   * the host's clock while all are halted (QEMU's -icount): what they measure no longer depends on the host's load.
+   * TCG only, whatever the accelerator is. For measurements, never for tests: no two CPUs run at the same time.
+   */
+  readonly countInstructions?: boolean;
   /** Where console.log, disks and verdict files live. */
   readonly workDir: string;
 }

@@ -76,6 +76,15 @@ describe('qemuArgs', () => {
     ]);
   });
 
+  it('counts instructions with one thread of TCG, whatever was probed', () => {
+    const kvm = { name: 'kvm', reason: '', timeScale: 1 } as const;
+    const counting = qemuArgs({ ...spec, accelerator: kvm, countInstructions: true }, files);
+    expect(valuesOf(counting, '-accel')).toEqual(['tcg,thread=single']);
+    expect(valuesOf(counting, '-icount')).toEqual(['shift=0']);
+    expect(valuesOf(counting, '-cpu')).toEqual(['max']);
+    expect(args).not.toContain('-icount');
+  });
+
   it('runs the CPU of the accelerator that was probed', () => {
     expect(valuesOf(args, '-accel')).toEqual(['tcg,thread=multi']);
     expect(valuesOf(args, '-cpu')).toEqual(['max']);
