@@ -83,12 +83,13 @@ export function diffstatTable(files: readonly FileStat[]): string {
 
 function contractTable(contract: Contract): string {
   const rows = Object.entries(contract).flatMap(([filesystem, tests]) =>
-    Object.entries(tests).map(([test, { outcome, cases, reason }]) => [
+    Object.entries(tests).map(([test, { outcome, cases, observations, reason }]) => [
       filesystem,
       test,
       outcome?.join(' or ') ?? 'any',
       [
         ...Object.entries(cases ?? {}).map(([name, verdicts]) => `${name} ${verdicts.join('|')}`),
+        ...Object.entries(observations ?? {}).map(([name, number]) => `${name} ${number}`),
         ...(reason ? [`(${reason})`] : []),
       ].join(', '),
     ]),

@@ -51,6 +51,12 @@ export const count = z
     error: (issue) => `a whole number of at least 1 is wanted, not ${String(issue.input)}`,
   });
 
+export const natural = z
+  .number({ error: (issue) => `a number is wanted, not ${kind(issue.input)}` })
+  .refine((value) => Number.isSafeInteger(value) && value >= 0, {
+    error: (issue) => `a whole number of at least 0 is wanted, not ${String(issue.input)}`,
+  });
+
 export function list<T extends z.ZodType>(item: T) {
   return z.array(item, { error: (issue) => `a list is wanted, not ${kind(issue.input)}` });
 }

@@ -7,6 +7,7 @@ import {
   flag,
   list,
   mapping,
+  natural,
   outcomes,
   table,
   TEST_NAME,
@@ -62,6 +63,8 @@ const fullExpectation = mapping({
   outcome: outcomes.optional(),
   /** Case of a probe -> one verdict, or a list of which any will do. */
   cases: table(/^[^\s]+$/, 'the name of a case', verdicts).optional(),
+  /** Observation of a probe (`syncfs_errors`) -> the number that each case that has it must show. */
+  observations: table(/^[a-z][a-zA-Z_]*$/, 'the name of an observation', natural).optional(),
   /** Why, where it is not obvious. Shown beside the cell. */
   reason: text.optional(),
 });

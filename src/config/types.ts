@@ -21,6 +21,8 @@ export interface Expectation {
   readonly outcome?: readonly Outcome[];
   /** Case name of a probe (`gap=fsync`) -> allowed verdicts (`kept`, `lost`, `refused`, an errno name). */
   readonly cases?: Readonly<Record<string, readonly string[]>>;
+  /** Observation of a probe (`syncfs_errors`) -> the number that each case that has it must show. */
+  readonly observations?: Readonly<Record<string, number>>;
   /** Why, where the expectation is not obvious: shown in reports. */
   readonly reason?: string;
 }

@@ -49,9 +49,26 @@ function implicit(test: string): readonly Outcome[] | undefined {
   return isFstestsName(test) ? ['pass', 'notrun', 'inconclusive'] : undefined;
 }
 
+/** Which case or observation of a test that came to a result is not as promised. */
+function brokenBy(expectation: Expectation | undefined, reading: Reading | undefined): string | undefined {
+  for (const [name, verdicts] of Object.entries(expectation?.cases ?? {})) {
+    const verdict = reading?.cases[name];
+    if (verdict === undefined) return `case ${name} was not measured, contract: ${verdicts.join(' or ')}`;
+    if (!verdicts.some((one) => meets(one, name, reading as Reading)))
+      return `${name} ${verdict}, contract: ${verdicts.join(' or ')}`;
+  }
+  for (const [name, promised] of Object.entries(expectation?.observations ?? {})) {
+    const having = (reading?.perCase ?? []).filter((one) => one.observations?.[name] !== undefined);
+    if (having.length === 0) return `${name} was not observed, contract: ${promised}`;
+    const other = having.find((one) => one.observations?.[name] !== promised);
+    if (other) return `${other.name} ${name} ${other.observations?.[name]}, contract: ${promised}`;
+  }
+  return undefined;
+}
+
 /**
  * Compares how a cell ended with what its variant promises. Without an entry for the test there is nothing to
- * compare, but a crash or a forbidden report is unexpected all the same. An entry that names cases only allows
+ * compare, but a crash, a forbidden report or a leaked master key is unexpected all the same. An entry that names cases only allows
  * pass and fail (its cases say which).
  */
 export function judge(
@@ -70,22 +87,10 @@ export function judge(
       detail: allowed ? `${outcome}, contract: ${allowed.join(' or ')}` : `${outcome}`,
     };
   }
-  if (outcome === 'pass' || outcome === 'fail') {
-    for (const [name, verdicts] of Object.entries(expectation?.cases ?? {})) {
-      if (reading?.cases[name] === undefined) {
-        return {
-          standing: 'unexpected',
-          detail: `case ${name} was not measured, contract: ${verdicts.join(' or ')}`,
-        };
-      }
-      if (!verdicts.some((verdict) => meets(verdict, name, reading))) {
-        return {
-          standing: 'unexpected',
-          detail: `${name} ${reading.cases[name]}, contract: ${verdicts.join(' or ')}`,
-        };
-      }
-    }
-  }
+  const broken = outcome === 'pass' || outcome === 'fail' ? brokenBy(expectation, reading) : undefined;
+  if (broken) return { standing: 'unexpected', detail: broken };
+  const left = reading?.keysLeft ?? 0;
+  if (left > 0) return { standing: 'unexpected', detail: `${left} master keys left after unmount` };
   const forbidden = marks.filter((mark) => FORBIDDEN.includes(mark));
   if (forbidden.length > 0)
     return { standing: 'unexpected', detail: `${forbidden.join(', ')} in the console` };

@@ -12,6 +12,7 @@ const sign = z.union([
   mapping({ case: text, verdict: text, ...says }),
   mapping({ mark: z.enum(MARKS), ...says }),
   mapping({ outcome: z.enum(OUTCOMES), ...says }),
+  mapping({ detail: text, ...says }),
   mapping({ failed: text }),
 ]);
 export type Sign = z.infer<typeof sign>;

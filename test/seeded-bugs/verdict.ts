@@ -26,6 +26,7 @@ export function seenInCell(cell: CellResult, says: (text: string) => boolean): S
       if (sign.says !== undefined && !says(sign.says)) return false;
       if ('mark' in sign) return cell.marks.includes(sign.mark);
       if ('outcome' in sign) return cell.outcome === sign.outcome;
+      if ('detail' in sign) return cell.detail?.includes(sign.detail) ?? false;
       return cell.reading?.cases[sign.case] === sign.verdict;
     },
   };

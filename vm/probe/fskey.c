@@ -2,6 +2,7 @@
 #include "fskey.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -77,4 +78,20 @@ int fskey_set_policy(const struct fskey *k, int fd)
 	memcpy(policy.master_key_identifier, k->identifier, sizeof(k->identifier));
 	/* The ioctl number carries the size of the v1 struct; the version byte says what it is. */
 	return ioctl(fd, FS_IOC_SET_ENCRYPTION_POLICY, &policy) ? errno : 0;
+}
+
+int fskey_count_users(const struct fskey *k)
+{
+	char name[sizeof("fscrypt-") + 2 * sizeof(k->identifier)] = "fscrypt-", line[512];
+	FILE *f = fopen("/proc/keys", "r");
+	int n = 0;
+
+	if (!f)
+		return -1;
+	for (unsigned int i = 0; i < sizeof(k->identifier); i++)
+		sprintf(name + strlen(name), "%02x", k->identifier[i]);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, name) != NULL;
+	fclose(f);
+	return n;
 }

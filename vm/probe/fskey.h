@@ -24,5 +24,10 @@ int fskey_remove(const struct fskey *k, int fd, uint32_t *status_flags);
 int fskey_status(const struct fskey *k, int fd, uint32_t *status);
 /* v2 policy, AES-256-XTS contents and AES-256-CTS names, 32-byte name padding; @fd an empty directory. */
 int fskey_set_policy(const struct fskey *k, int fd);
+/*
+ * Keyrings of the claims to the key in /proc/keys: a v2 master key has one, "fscrypt-IDENTIFIER-users",
+ * for as long as the kernel has a struct for it. -1 when /proc/keys cannot be read.
+ */
+int fskey_count_users(const struct fskey *k);
 
 #endif

@@ -51,6 +51,37 @@ describe('a cell against its contract', () => {
     );
   });
 
+  it('compares observations, in each case that has them', () => {
+    const observing = contract({ outcome: ['pass'], observations: { syncfs_errors: 0 } });
+    const seen = (...values: (number | undefined)[]): Reading => ({
+      outcome: 'pass',
+      summary: '',
+      cases: {},
+      perCase: values.map((value, index) => ({
+        name: `case-${index}`,
+        verdict: 'refused',
+        counts: { attempts: 1, acknowledged: 0, lost: 0, wrong: 0, refused: 1, failed: 0 },
+        errnos: {},
+        ...(value !== undefined && { observations: { syncfs_errors: value } }),
+      })),
+    });
+    expect(judge(observing, CELL, 'pass', seen(0, undefined, 0), []).standing).toBe('as-contracted');
+    expect(judge(observing, CELL, 'pass', seen(0, 2), []).detail).toBe('case-1 syncfs_errors 2, contract: 0');
+    expect(judge(observing, CELL, 'pass', seen(undefined), []).detail).toBe(
+      'syncfs_errors was not observed, contract: 0',
+    );
+  });
+
+  it('takes no master key that outlives its file system, contract or not', () => {
+    const left = (keysLeft?: number): Reading => ({ outcome: 'pass', summary: '', cases: {}, keysLeft });
+    expect(judge({}, CELL, 'pass', left(1), [])).toEqual({
+      standing: 'unexpected',
+      detail: '1 master keys left after unmount',
+    });
+    expect(judge({}, CELL, 'pass', left(0), []).standing).toBe('no-contract');
+    expect(judge({}, CELL, 'pass', left(), []).standing).toBe('no-contract');
+  });
+
   it('compares cases', () => {
     const cases = contract({ cases: { 'gap=none': ['kept'], 'gap=fsync': ['lost'] } });
     expect(

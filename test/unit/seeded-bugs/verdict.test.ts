@@ -83,6 +83,8 @@ describe('the signs in a cell', () => {
     expect(seen.has({ mark: 'lockdep' })).toBe(false);
     expect(seen.has({ outcome: 'fail' })).toBe(true);
     expect(seen.has({ outcome: 'hang' })).toBe(false);
+    expect(seen.has({ detail: 'in the console' })).toBe(true);
+    expect(seen.has({ detail: 'syncfs_errors' })).toBe(false);
     expect(seen.has(lost)).toBe(false);
     expect(seen.has({ failed: 'x' })).toBe(false);
   });
