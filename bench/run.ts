@@ -3,10 +3,12 @@
 // a limit is not kept. Builds and makes what the stores lack first; run it on an otherwise idle machine.
 import { boot } from './boot.js';
 import { fstests } from './fstests.js';
+import { hook } from './hook.js';
 import { overhead } from './overhead.js';
 import { race } from './race.js';
 import { startup } from './startup.js';
 import { switching } from './switch.js';
+import { throughput } from './throughput.js';
 import { table } from '../src/cli/table.js';
 
 // fstests is not in the repository: its bench needs a checkout or a network, and runs when ENOKEY_FSTESTS is set.
@@ -16,6 +18,8 @@ const benches = {
   overhead,
   race,
   switching,
+  hook,
+  throughput,
   ...(process.env['ENOKEY_FSTESTS'] === undefined ? {} : { fstests }),
 };
 const wanted = process.argv.slice(2);
@@ -37,14 +41,18 @@ for (const [key, bench] of Object.entries(benches)) {
     process.exitCode = 1;
     continue;
   }
-  const { rows: figures, ratio, ok } = measured;
-  rows.push([
-    bench.name,
-    ...figures.slice(0, 2).map(([label, figure]) => `${label}: ${figure}`),
-    ratio.toFixed(2),
-    bench.limit,
-    ok ? 'kept' : 'NOT KEPT',
-  ]);
-  if (!ok) process.exitCode = 1;
+  for (const result of [measured].flat()) {
+    const { part, rows: figures, ratio, limit = bench.limit, estimate, ok } = result;
+    rows.push([
+      [bench.name, part].filter(Boolean).join(': '),
+      ...figures.slice(0, 2).map(([label, figure]) => `${label}: ${figure}`),
+      estimate
+        ? `${estimate.median.toFixed(4)} (${estimate.low.toFixed(4)} to ${estimate.high.toFixed(4)})`
+        : ratio.toFixed(2),
+      ok === undefined ? '' : limit,
+      ok === undefined ? '' : ok ? 'kept' : 'NOT KEPT',
+    ]);
+    if (ok === false) process.exitCode = 1;
+  }
 }
 console.log(table(['bench', 'measured', 'against', 'figure', 'limit', ''], rows));
