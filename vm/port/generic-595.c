@@ -320,6 +320,7 @@ static void compare(void)
 {
 	static char buf[65536];
 	long long wrong = -1;
+	unsigned char there = 0;
 	ssize_t n;
 	int fd, err;
 
@@ -331,8 +332,10 @@ static void compare(void)
 	found = 0;
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
 		for (ssize_t i = 0; i < n && wrong < 0; i++)
-			if (buf[i] != 'X')
+			if (buf[i] != 'X') {
 				wrong = found + i;
+				there = (unsigned char)buf[i];
+			}
 		found += n;
 	}
 	err = errno;
@@ -340,7 +343,7 @@ static void compare(void)
 	if (n < 0)
 		verdict(&multi, strerrorname_np(err), "reading the file at the end failed");
 	else if (wrong >= 0 && wrong < (long long)shared->appended)
-		verdict(&multi, "wrong", "byte %lld differs from the record", wrong);
+		verdict(&multi, "wrong", "byte %lld is 0x%02x, appended was 'X'", wrong, there);
 	else if (found < (long long)shared->appended)
 		verdict(&multi, "lost", "the file has %lld bytes, %llu appends succeeded", found,
 			(unsigned long long)shared->appended);
