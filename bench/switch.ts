@@ -5,8 +5,10 @@ import path from 'node:path';
 
 import { buildKernel } from '../src/kernel/build.js';
 import { makeArguments, makeEnvironment } from '../src/kernel/make.js';
+import { readToolchain } from '../src/kernel/toolchain.js';
 import { runOrThrow } from '../src/system/process.js';
 import type { Variant } from '../src/config/types.js';
+import { importedRepo } from '../src/tree/imported.js';
 import { buildFolder } from '../src/tree/worktree.js';
 import { benchContext } from './context.js';
 import { median, timed } from './measure.js';
@@ -16,11 +18,15 @@ const FILES = ['fs/crypto/keyring.c', 'fs/btrfs/inode.c'];
 const RUNS = 3;
 
 /** A patch that adds one comment line to each of two files; another `serial`, another tree id. */
-async function writePatch(dir: string, serial: number, source: string): Promise<void> {
+async function writePatch(dir: string, serial: number, repo: string): Promise<void> {
   const hunks = await Promise.all(
     FILES.map(async (file) => {
-      const [first] = (await readFile(path.join(source, file), 'utf8')).split('\n', 1);
-      return `diff --git a/${file} b/${file}\n--- a/${file}\n+++ b/${file}\n@@ -1 +1,2 @@\n ${first}\n+/* bench ${serial} */\n`;
+      // Of the release: the worktree has what was built last.
+      const { stdout } = await runOrThrow('git', ['--git-dir', repo, 'show', `HEAD:${file}`]);
+      const [first, ...after] = stdout.split('\n', 4);
+      // git wants context behind a change that is not at the end of the file.
+      const lines = [` ${first}`, `+/* bench ${serial} */`, ...after.map((line) => ` ${line}`)].join('\n');
+      return `diff --git a/${file} b/${file}\n--- a/${file}\n+++ b/${file}\n@@ -1,4 +1,5 @@\n${lines}\n`;
     }),
   );
   const head = `From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\nFrom: enokey bench <bench@example.invalid>\nDate: Thu, 1 Jan 2026 00:00:00 +0000\nSubject: [PATCH] bench ${serial}\n\n---\n`;
@@ -38,6 +44,7 @@ export const switching: Bench = {
     const { context, settings } = await benchContext();
     const stock = await settings.resolve('stock');
     const profile = 'default' as const;
+    const tools = await readToolchain(context.signal);
     await buildKernel(context, { variant: stock, profile });
     const folder = buildFolder(context, stock.base.name, profile);
     const [source, output] = [path.join(folder, 'src'), path.join(folder, 'out')];
@@ -49,7 +56,7 @@ export const switching: Bench = {
         const patches = path.join(dir, String(i));
         await mkdir(patches);
         // A number that no earlier run of this bench used: a stored artifact would cost nothing.
-        await writePatch(patches, Date.now(), source);
+        await writePatch(patches, Date.now(), importedRepo(context, stock.base));
         const variant: Variant = { ...stock, name: 'bench', series: [{ kind: 'folder', path: patches }] };
         const ms = await timed(() => buildKernel(context, { variant, profile }));
         const release = (await readFile(path.join(output, 'include/config/kernel.release'), 'utf8')).trim();
@@ -63,10 +70,12 @@ export const switching: Bench = {
               output,
               targets: ['vmlinux'],
               jobs: context.jobs,
-              ccache: false,
+              // Another compiler than the switch's, and make would build everything anew.
+              ccache: tools.ccache,
               localVersion: release.slice(release.indexOf('-enokey')),
             }),
-            { env: makeEnvironment() },
+            // The files are only touched: what ccache has of them must not be taken.
+            { env: { ...makeEnvironment(), CCACHE_RECACHE: '1' } },
           );
         });
         if (i === 0) continue;
