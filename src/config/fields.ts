@@ -45,17 +45,16 @@ export const text = z
 
 export const flag = z.boolean({ error: (issue) => `true or false is wanted, not ${kind(issue.input)}` });
 
-export const count = z
-  .number({ error: (issue) => `a number is wanted, not ${kind(issue.input)}` })
-  .refine((value) => Number.isSafeInteger(value) && value >= 1, {
-    error: (issue) => `a whole number of at least 1 is wanted, not ${String(issue.input)}`,
-  });
+function wholeNumber(least: number) {
+  return z
+    .number({ error: (issue) => `a number is wanted, not ${kind(issue.input)}` })
+    .refine((value) => Number.isSafeInteger(value) && value >= least, {
+      error: (issue) => `a whole number of at least ${least} is wanted, not ${String(issue.input)}`,
+    });
+}
 
-export const natural = z
-  .number({ error: (issue) => `a number is wanted, not ${kind(issue.input)}` })
-  .refine((value) => Number.isSafeInteger(value) && value >= 0, {
-    error: (issue) => `a whole number of at least 0 is wanted, not ${String(issue.input)}`,
-  });
+export const count = wholeNumber(1);
+export const natural = wholeNumber(0);
 
 export function list<T extends z.ZodType>(item: T) {
   return z.array(item, { error: (issue) => `a list is wanted, not ${kind(issue.input)}` });

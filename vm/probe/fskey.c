@@ -80,16 +80,23 @@ int fskey_set_policy(const struct fskey *k, int fd)
 	return ioctl(fd, FS_IOC_SET_ENCRYPTION_POLICY, &policy) ? errno : 0;
 }
 
+void fskey_hex(const struct fskey *k, char hex[FSKEY_HEX_SIZE])
+{
+	for (unsigned int i = 0; i < sizeof(k->identifier); i++)
+		sprintf(hex + 2 * i, "%02x", k->identifier[i]);
+}
+
 int fskey_count_users(const struct fskey *k)
 {
-	char name[sizeof("fscrypt-") + 2 * sizeof(k->identifier)] = "fscrypt-", line[512];
+	static const char prefix[] = "fscrypt-";
+	char name[sizeof(prefix) - 1 + FSKEY_HEX_SIZE], line[512];
 	FILE *f = fopen("/proc/keys", "r");
 	int n = 0;
 
 	if (!f)
 		return -1;
-	for (unsigned int i = 0; i < sizeof(k->identifier); i++)
-		sprintf(name + strlen(name), "%02x", k->identifier[i]);
+	memcpy(name, prefix, sizeof(prefix));
+	fskey_hex(k, name + sizeof(prefix) - 1);
 	while (fgets(line, sizeof(line), f))
 		n += strstr(line, name) != NULL;
 	fclose(f);

@@ -30,4 +30,8 @@ int fskey_set_policy(const struct fskey *k, int fd);
  */
 int fskey_count_users(const struct fskey *k);
 
+#define FSKEY_HEX_SIZE (2 * FSCRYPT_KEY_IDENTIFIER_SIZE + 1)
+/* Writes the identifier as hex digits, with a 0 byte behind them. */
+void fskey_hex(const struct fskey *k, char hex[FSKEY_HEX_SIZE]);
+
 #endif

@@ -150,7 +150,7 @@ static void print_result(const struct probe *p, uint64_t total_ns, int keys_left
 	uint64_t attempts = 0, acknowledged = 0, refused = 0, failed = 0, lost = 0, wrong = 0;
 	const struct case_result *gravest = p->cases[0];
 	uint64_t run_ns = 0;
-	char hex[2 * FSCRYPT_KEY_IDENTIFIER_SIZE + 1];
+	char hex[FSKEY_HEX_SIZE];
 	struct json j;
 
 	for (unsigned int i = 0; i < p->case_count; i++) {
@@ -166,8 +166,7 @@ static void print_result(const struct probe *p, uint64_t total_ns, int keys_left
 		wrong += c->wrong;
 		run_ns += c->run_ns;
 	}
-	for (unsigned int i = 0; i < FSCRYPT_KEY_IDENTIFIER_SIZE; i++)
-		snprintf(hex + 2 * i, 3, "%02x", p->key.identifier[i]);
+	fskey_hex(&p->key, hex);
 	json_init(&j);
 	json_open(&j, NULL, '{');
 	json_string(&j, "type", "result");
