@@ -87,7 +87,6 @@ export function readResult(result: ProbeResult, unit: Reading['unit'] = 'write')
     unit,
     errnos: addNested(perCase.map((one) => one.errnos)),
     removal: addRemovals(removals),
-    keysLeft: result.keys_left === -1 ? undefined : result.keys_left,
     perCase,
   };
 }

@@ -88,8 +88,6 @@ export const resultLine = z.looseObject({
   totals,
   durations_ms: z.looseObject({ setup: count, run: count, verify: count, total: count }),
   cases: z.array(probeCase).max(16),
-  /** Since 1.1.0; -1: unknown. */
-  keys_left: z.number().int().min(-1).max(Number.MAX_SAFE_INTEGER).optional(),
 });
 
 export const errorLine = z.looseObject({

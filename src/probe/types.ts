@@ -42,8 +42,6 @@ export interface Reading {
   readonly unit?: 'write' | 'store' | 'read' | 'open';
   readonly errnos?: Errnos;
   readonly removal?: Removal;
-  /** Structs of the master key that outlived the file system; absent where it is not known. */
-  readonly keysLeft?: number;
   /** The cases in full, where the test has them. */
   readonly perCase?: readonly CaseReading[];
 }

@@ -68,7 +68,7 @@ function brokenBy(expectation: Expectation | undefined, reading: Reading | undef
 
 /**
  * Compares how a cell ended with what its variant promises. Without an entry for the test there is nothing to
- * compare, but a crash, a forbidden report or a leaked master key is unexpected all the same. An entry that names cases only allows
+ * compare, but a crash or a forbidden report is unexpected all the same. An entry that names cases only allows
  * pass and fail (its cases say which).
  */
 export function judge(
@@ -89,8 +89,6 @@ export function judge(
   }
   const broken = outcome === 'pass' || outcome === 'fail' ? brokenBy(expectation, reading) : undefined;
   if (broken) return { standing: 'unexpected', detail: broken };
-  const left = reading?.keysLeft ?? 0;
-  if (left > 0) return { standing: 'unexpected', detail: `${left} master keys left after unmount` };
   const forbidden = marks.filter((mark) => FORBIDDEN.includes(mark));
   if (forbidden.length > 0)
     return { standing: 'unexpected', detail: `${forbidden.join(', ')} in the console` };

@@ -2,7 +2,6 @@
 #include "fskey.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -78,27 +77,4 @@ int fskey_set_policy(const struct fskey *k, int fd)
 	memcpy(policy.master_key_identifier, k->identifier, sizeof(k->identifier));
 	/* The ioctl number carries the size of the v1 struct; the version byte says what it is. */
 	return ioctl(fd, FS_IOC_SET_ENCRYPTION_POLICY, &policy) ? errno : 0;
-}
-
-void fskey_hex(const struct fskey *k, char hex[FSKEY_HEX_SIZE])
-{
-	for (unsigned int i = 0; i < sizeof(k->identifier); i++)
-		sprintf(hex + 2 * i, "%02x", k->identifier[i]);
-}
-
-int fskey_count_users(const struct fskey *k)
-{
-	static const char prefix[] = "fscrypt-";
-	char name[sizeof(prefix) - 1 + FSKEY_HEX_SIZE], line[512];
-	FILE *f = fopen("/proc/keys", "r");
-	int n = 0;
-
-	if (!f)
-		return -1;
-	memcpy(name, prefix, sizeof(prefix));
-	fskey_hex(k, name + sizeof(prefix) - 1);
-	while (fgets(line, sizeof(line), f))
-		n += strstr(line, name) != NULL;
-	fclose(f);
-	return n;
 }

@@ -24,14 +24,5 @@ int fskey_remove(const struct fskey *k, int fd, uint32_t *status_flags);
 int fskey_status(const struct fskey *k, int fd, uint32_t *status);
 /* v2 policy, AES-256-XTS contents and AES-256-CTS names, 32-byte name padding; @fd an empty directory. */
 int fskey_set_policy(const struct fskey *k, int fd);
-/*
- * Keyrings of the claims to the key in /proc/keys: a v2 master key has one, "fscrypt-IDENTIFIER-users",
- * for as long as the kernel has a struct for it. -1 when /proc/keys cannot be read.
- */
-int fskey_count_users(const struct fskey *k);
-
-#define FSKEY_HEX_SIZE (2 * FSCRYPT_KEY_IDENTIFIER_SIZE + 1)
-/* Writes the identifier as hex digits, with a 0 byte behind them. */
-void fskey_hex(const struct fskey *k, char hex[FSKEY_HEX_SIZE]);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "json.h"
 
-#define PROBE_VERSION "1.1.0"
+#define PROBE_VERSION "1.0.0"
 #define SCHEMA 1
 #define SEED_MAX ((1ULL << 53) - 1)	/* exact in every JSON reader */
 #define WRITERS_MAX 64u

@@ -130,27 +130,12 @@ static void setup(struct probe *p)
 	probe_remount(p);
 }
 
-/*
- * How many structs of the key outlive the file system. The last reference goes with the unmount, but
- * what it held is freed by workers: patience.
- */
-static int count_keys_left(const struct fskey *k)
-{
-	int n = fskey_count_users(k);
-
-	for (int tries = 0; n > 0 && tries < 100; tries++) {
-		usleep(50000);
-		n = fskey_count_users(k);
-	}
-	return n;
-}
-
-static void print_result(const struct probe *p, uint64_t total_ns, int keys_left)
+static void print_result(const struct probe *p, uint64_t total_ns)
 {
 	uint64_t attempts = 0, acknowledged = 0, refused = 0, failed = 0, lost = 0, wrong = 0;
 	const struct case_result *gravest = p->cases[0];
 	uint64_t run_ns = 0;
-	char hex[FSKEY_HEX_SIZE];
+	char hex[2 * FSCRYPT_KEY_IDENTIFIER_SIZE + 1];
 	struct json j;
 
 	for (unsigned int i = 0; i < p->case_count; i++) {
@@ -166,7 +151,8 @@ static void print_result(const struct probe *p, uint64_t total_ns, int keys_left
 		wrong += c->wrong;
 		run_ns += c->run_ns;
 	}
-	fskey_hex(&p->key, hex);
+	for (unsigned int i = 0; i < FSCRYPT_KEY_IDENTIFIER_SIZE; i++)
+		snprintf(hex + 2 * i, 3, "%02x", p->key.identifier[i]);
 	json_init(&j);
 	json_open(&j, NULL, '{');
 	json_string(&j, "type", "result");
@@ -177,7 +163,6 @@ static void print_result(const struct probe *p, uint64_t total_ns, int keys_left
 	json_string(&j, "reason", gravest->reason[0] ? gravest->reason : NULL);
 	json_string(&j, "phase", NULL);
 	json_string(&j, "key_identifier", hex);
-	json_int(&j, "keys_left", keys_left);
 	json_open(&j, "totals", '{');
 	json_uint(&j, "attempts", attempts);
 	json_uint(&j, "acknowledged", acknowledged);
@@ -229,7 +214,6 @@ int probe_main(const struct options *o, struct shared *shared)
 	if (err)
 		fail(o->mount, "umount", err, "a file system that nobody else uses",
 		     "look with fuser -vm who does");
-	shared_phase(shared, "keys-left");
-	print_result(&p, clock_ns() - start, count_keys_left(&p.key));
+	print_result(&p, clock_ns() - start);
 	return 0;
 }

@@ -17,23 +17,6 @@ function output(changes: Record<string, unknown> = {}, lineChanges: Record<strin
   return jsonLines(start, probeResult('race-append', 1, [probeCase(changes)], lineChanges));
 }
 
-describe('master keys that outlive the file system', () => {
-  it.each([
-    ['are counted', { keys_left: 2 }, 2],
-    ['may be none', { keys_left: 0 }, 0],
-    ['may be unknown', { keys_left: -1 }, undefined],
-    ['are unknown to an older probe', {}, undefined],
-  ])('%s', (_, line, wanted) => {
-    const parsed = parseProbeOutput(output({}, line), RACE);
-    if (parsed.kind !== 'result') throw new Error(parsed.kind);
-    expect(readResult(parsed.result).keysLeft).toBe(wanted);
-  });
-
-  it('are a number', () => {
-    expect(reasonFor(output({}, { keys_left: 'none' }))).toMatch(/keys_left/);
-  });
-});
-
 describe('the output of a probe', () => {
   it('is believed when it is complete and adds up', () => {
     const parsed = parseProbeOutput(output(), RACE);

@@ -72,16 +72,6 @@ describe('a cell against its contract', () => {
     );
   });
 
-  it('takes no master key that outlives its file system, contract or not', () => {
-    const left = (keysLeft?: number): Reading => ({ outcome: 'pass', summary: '', cases: {}, keysLeft });
-    expect(judge({}, CELL, 'pass', left(1), [])).toEqual({
-      standing: 'unexpected',
-      detail: '1 master keys left after unmount',
-    });
-    expect(judge({}, CELL, 'pass', left(0), []).standing).toBe('no-contract');
-    expect(judge({}, CELL, 'pass', left(), []).standing).toBe('no-contract');
-  });
-
   it('compares cases', () => {
     const cases = contract({ cases: { 'gap=none': ['kept'], 'gap=fsync': ['lost'] } });
     expect(
