@@ -13,7 +13,8 @@ import { prepareVariantTree } from '../tree/prepare.js';
 import type { VariantTree } from '../tree/types.js';
 import { buildFolder, buildLock, switchWorktree } from '../tree/worktree.js';
 import { compile, OUTPUT } from './compile.js';
-import { configure, findConfig } from './configure.js';
+import { configSources } from './config-sources.js';
+import { configure, findConfig, rememberConfig } from './configure.js';
 import { readBuildId } from './elf.js';
 import type { Request } from './fragment.js';
 import { readFragments } from './fragments.js';
@@ -138,13 +139,29 @@ async function makePlan(context: Context, options: BuildOptions): Promise<Plan> 
 }
 
 async function fromStore(context: Context, plan: Plan): Promise<BuildResult | undefined> {
-  const config = await findConfig(context, plan.configKey);
+  const config = await knownConfig(context, plan);
   if (config === undefined) return undefined;
   const artifact = await findArtifact(
     context,
     artifactKey(plan.variantTree.treeId, config, plan.release, plan.tools),
   );
   return artifact && { artifact, fromStore: true, buildMs: 0, objects: 0 };
+}
+
+/**
+ * The .config of this tree, or of one before it that differs in nothing that Kconfig reads. The tree's own key is
+ * asked for first: listing a kernel takes a tenth of a second.
+ */
+async function knownConfig(context: Context, plan: Plan): Promise<string | undefined> {
+  const own = await findConfig(context, plan.configKey);
+  if (own !== undefined) return own;
+  const shared = await findConfig(context, await sharedKey(context, plan));
+  if (shared !== undefined) await rememberConfig(context, plan.configKey, shared);
+  return shared;
+}
+
+async function sharedKey(context: Context, { variantTree, requests, tools }: Plan): Promise<string> {
+  return configKey(await configSources(context, variantTree), requests, tools);
 }
 
 async function buildInFolder(
@@ -160,10 +177,12 @@ async function buildInFolder(
   progress('switching the worktree');
   await switchWorktree(context, { variantTree, base: variant.base.name, profile });
 
-  let config = await findConfig(context, plan.configKey);
+  let config = await knownConfig(context, plan);
   if (config === undefined) {
     progress('configuring');
-    config = await configure(context, plan.configKey, { folder, requests, tools });
+    config = await configure(context, { folder, requests, tools });
+    await rememberConfig(context, plan.configKey, config);
+    await rememberConfig(context, await sharedKey(context, plan), config);
   }
   const key = artifactKey(variantTree.treeId, config, release, tools);
   const log = path.join(folder, 'build.log');

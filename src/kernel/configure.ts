@@ -28,19 +28,24 @@ function storedConfig(context: Context, key: string): string {
   return path.join(context.dirs.cache, 'configs', `${key}.config`);
 }
 
-/** The final .config that was computed for this key before. */
+/** The final .config that is known by this key. */
 export async function findConfig(context: Context, key: string): Promise<string | undefined> {
   const text = await readIfThere(storedConfig(context, key));
   // Written atomically; an empty one can only come from a disk that lost it.
   return text?.includes('CONFIG_') ? text : undefined;
 }
 
+/** Lets `findConfig` find it by this key from now on. */
+export async function rememberConfig(context: Context, key: string, text: string): Promise<void> {
+  await writeAtomic(storedConfig(context, key), text);
+}
+
 /**
  * Computes the final .config: tinyconfig, the requests in its place, olddefconfig, and a check that nothing
- * asked for was dropped. Stored under `key` for the next time.
+ * asked for was dropped.
  * @throws UserError for a dropped or misspelt symbol, naming the fragment's line.
  */
-export async function configure(context: Context, key: string, options: ConfigureOptions): Promise<string> {
+export async function configure(context: Context, options: ConfigureOptions): Promise<string> {
   const { folder, requests } = options;
   const scratch = path.join(folder, SCRATCH);
   const file = path.join(scratch, '.config');
@@ -66,7 +71,6 @@ export async function configure(context: Context, key: string, options: Configur
     );
     refuseDropped(dropped, (symbol) => defined.has(symbol));
   }
-  await writeAtomic(storedConfig(context, key), text);
   return text;
 }
 

@@ -19,12 +19,12 @@ export function sha256(text: string | Uint8Array): string {
 }
 
 /**
- * Key of a final .config: what Kconfig reads is the tree, the requests, and what the tools can do. The tree's id
- * stands for all its Kconfig files, so this is never wrong, and at worst computes one configuration twice.
+ * Key of a final .config: what Kconfig reads is the tree, the requests, and what the tools can do. `tree` is the
+ * tree's id, or what `configSources` says of it, by which trees with other code find the same .config.
  */
-export function configKey(treeId: string, requests: readonly Request[], tools: Toolchain): string {
+export function configKey(tree: string, requests: readonly Request[], tools: Toolchain): string {
   const asked = requests.map(({ symbol, value }) => `${symbol}=${value}`).join('\n');
-  return digest(['config', String(RECIPE_VERSION), treeId, asked, tools.compiler, tools.linker]);
+  return digest(['config', String(RECIPE_VERSION), tree, asked, tools.compiler, tools.linker]);
 }
 
 /** Content key of an artifact. `release` is in it since it is in the bytes. */

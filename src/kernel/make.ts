@@ -22,6 +22,9 @@ const FIXED = {
   KBUILD_BUILD_HOST: 'enokey',
   KBUILD_BUILD_TIMESTAMP: '1970-01-01 00:00:00 UTC',
   KBUILD_BUILD_VERSION: '1',
+  // ccache takes the headers from the compiler's own list instead of running the preprocessor first, which made a
+  // cold build a quarter longer than one without ccache. It needs -MMD, which Kbuild passes.
+  CCACHE_DEPEND: '1',
   LC_ALL: 'C',
 } as const;
 

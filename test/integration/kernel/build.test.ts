@@ -111,6 +111,21 @@ describe('a build', () => {
     expect(artifacts()).toHaveLength(2);
   });
 
+  it('of a changed tree configures again only when Kconfig, or what it asks, has changed', async () => {
+    await buildKernel(context, options());
+    const configured = path.join(buildFolder(context, 'v7.3', 'default'), 'configure', '.config');
+    rmSync(configured);
+    write(tree, { 'b.c': 'int b(void) { return 2; }\n' });
+    commit(tree, 'change b');
+    const { artifact } = await buildKernel(context, options());
+    expect(readFileSync(artifact.config, 'utf8')).toContain('CONFIG_CHILD=y');
+    expect(existsSync(configured)).toBe(false);
+    appendFileSync(path.join(tree, 'Kconfig'), 'config MORE\n\tbool\n');
+    commit(tree, 'change Kconfig');
+    await buildKernel(context, options());
+    expect(existsSync(configured)).toBe(true);
+  });
+
   it('of another profile has a folder and a key of its own', async () => {
     const first = await buildKernel(context, options());
     const debug = await buildKernel(context, options({ profile: 'debug' }));

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { InfraError } from '../../../src/core/errors.js';
+import { decidesConfig } from '../../../src/kernel/config-sources.js';
 import { diagnose } from '../../../src/kernel/diagnosis.js';
 import { buildIdOfNotes, readBuildId } from '../../../src/kernel/elf.js';
 import { artifactKey, configKey } from '../../../src/kernel/key.js';
@@ -122,6 +123,25 @@ describe('keys', () => {
     );
     expect(configKey(TREE, [{ ...request, value: 'n' }], tools)).not.toBe(configKey(TREE, [request], tools));
   });
+});
+
+describe('a configuration', () => {
+  it.each([
+    ...[
+      'Kconfig',
+      'fs/crypto/Kconfig',
+      'init/Kconfig.gki',
+      'scripts/cc-version.sh',
+      'scripts/kconfig/conf.c',
+    ],
+    ...['Makefile', 'arch/x86/Makefile', 'arch/x86/Makefile_32.cpu', 'kernel/configs/tiny.config'],
+    ...['arch/x86/configs/tiny.config', 'arch/s390/tools/gcc-thunk-extern.sh'],
+  ])('depends on %s', (file) => expect(decidesConfig(file)).toBe(true));
+
+  it.each([
+    ...['fs/crypto/keyring.c', 'fs/btrfs/Makefile', 'tools/testing/kunit/configs/all_tests.config'],
+    ...['Documentation/kbuild/kconfig.rst', 'include/linux/kconfig.h'],
+  ])('does not depend on %s', (file) => expect(decidesConfig(file)).toBe(false));
 });
 
 describe('the build id', () => {
