@@ -18,6 +18,7 @@ import { filesystemOf, GUEST_TOOLS, type FilesystemDefinition } from '../probe/f
 import type { Reading } from '../probe/types.js';
 import { diskError } from '../system/files.js';
 import type { CellContext, CellReading, TestDriver } from './driver.js';
+import { LeakCheck } from './leak-check.js';
 import { cellSeed } from './seeds.js';
 
 /** Where the guest's init shows a disk. */
@@ -59,10 +60,14 @@ function failureOf(what: string, result: SupervisedResult): string | undefined {
   return `${what}: ${how}: ${lastLine(exec.stderr || exec.stdout)}`;
 }
 
-/** Runs `probe/NAME`: an empty file system for every cell, the probe, and a check of the file system after it. */
+/**
+ * Runs `probe/NAME`: an empty file system for every cell, the probe, and a check of the file system after it, on a
+ * debug kernel of its memory too.
+ */
 export class ProbeDriver implements TestDriver {
   readonly disks = [SCRATCH_DISK];
   readonly environment;
+  private readonly leaks = new LeakCheck();
 
   constructor(
     private readonly binary: ProbeBinary,
@@ -84,11 +89,15 @@ export class ProbeDriver implements TestDriver {
     await this.must(guest, ['chmod', '0755', GUEST_PROBE], limitMs);
     for (const tool of filesystemOf(filesystem).tools)
       await guest.push(path.join(this.shipped, tool), GUEST_TOOLS);
+    this.demand(guest, 'kmemleak', await this.leaks.prepare(guest, { limitMs }));
   }
 
   private async must(guest: Guest, argv: readonly string[], limitMs: number): Promise<void> {
-    const result = await guest.exec(argv, { limitMs });
-    const failure = result.reason ?? failureOf(argv[0] ?? '', result);
+    this.demand(guest, argv[0] ?? '', await guest.exec(argv, { limitMs }));
+  }
+
+  private demand(guest: Guest, what: string, result: SupervisedResult): void {
+    const failure = result.reason ?? failureOf(what, result);
     if (result.outcome !== undefined || failure) {
       throw new InfraError({ subject: `guest ${guest.name}`, observed: failure ?? String(result.outcome) });
     }
@@ -146,6 +155,15 @@ export class ProbeDriver implements TestDriver {
       return infra(`${probed.reading.summary}; ${lastLine(finding)}`);
     }
     if (finding) return { reading: { ...probed.reading, outcome: 'fail', summary: lastLine(finding) } };
+
+    context.progress('look for leaked memory');
+    const leaks = await this.leaks.check(guest, { limitMs: shortMs });
+    if (!leaks) return probed;
+    work.push(leaks);
+    if (leaks.outcome) return probed;
+    const notChecked = failureOf('kmemleak', leaks);
+    if (notChecked) return infra(notChecked);
+    if (leaks.exec?.stdout) await save(context.filesDir, 'kmemleak.txt', leaks.exec.stdout);
     return probed;
   }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import { qmpOnce } from '../../src/guest/qmp.js';
 import { findGuest } from '../../src/guest/registry.js';
 import type { RunningGuest } from '../../src/guest/running.js';
 import { isAlive } from '../../src/system/identity.js';
-import { e2eContext, e2eGuest, shell } from './support/guest.js';
+import { e2eContext, e2eGuest, e2eKernel, shell } from './support/guest.js';
 
 const crash = (guest: RunningGuest, kind: string) =>
   shell(guest, `echo ${kind} > /sys/kernel/debug/provoke-crash/DIRECT; echo survived`);
@@ -123,6 +123,9 @@ describe('supervision of a real guest', () => {
 });
 
 describe('supervision of a debug kernel', () => {
+  // On a new machine scripts/test is still compiling it.
+  beforeAll(() => e2eKernel('debug'), 40 * 60_000);
+
   it('marks KASAN and lockdep reports, each in its own work', async () => {
     const guest = await e2eGuest({}, { profile: 'debug' });
     const kasan = await crash(guest, 'WRITE_AFTER_FREE');

@@ -24,6 +24,8 @@ export interface FakeBehaviour {
   /** Called for every probe; what it returns replaces the healthy answer. */
   readonly probe?: (call: ProbeCall) => Partial<SupervisedResult> | string | undefined;
   readonly fsck?: (call: { readonly guest: string }) => { exitCode: number; stdout: string } | undefined;
+  /** A kernel with kmemleak; called for every probe, it returns what leaked. */
+  readonly leaked?: () => string;
   /** Called for every boot with its number (from 1); what it returns is how the boot fails. */
   readonly boot?: (number: number, spec: GuestSpec) => BootAttempt | undefined;
   readonly artifactKey?: string;
@@ -85,6 +87,11 @@ export function fakeMachinery(behaviour: FakeBehaviour = {}): FakeMachinery {
         if (/fsck|e2fsck|btrfs/.test(program)) {
           const answer = behaviour.fsck?.({ guest: spec.name });
           return ended(answer?.exitCode ?? 0, answer?.stdout ?? '');
+        }
+        if (program === 'sh' && behaviour.leaked) {
+          if (argv[2]?.includes('echo able')) return ended(0, 'able\n');
+          const report = behaviour.leaked();
+          return ended(0, report, report ? { marks: ['warn'] } : {});
         }
         if (program !== 'enokey-probe') return ended(0);
         const call: ProbeCall = {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 import { makeDirs, resolveDirs } from '../../../src/cli/paths.js';
@@ -21,7 +22,7 @@ export function e2eContext(): Context {
   if (!shared) {
     const dirs = resolveDirs({ cwd: REPOSITORY, env: process.env, packageRoot: REPOSITORY });
     makeDirs(dirs);
-    shared = { dirs, emit: tell, signal: new AbortController().signal, jobs: 2 };
+    shared = { dirs, emit: tell, signal: new AbortController().signal, jobs: availableParallelism() };
   }
   return shared;
 }

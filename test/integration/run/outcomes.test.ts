@@ -190,6 +190,22 @@ describe('a failure', () => {
     ).toContain('Inode 12');
   });
 
+  it('stands beside a mark for memory that leaked, with the report kept', async () => {
+    let asked = 0;
+    const report = 'unreferenced object 0xffff888001234000 (size 512):\n  comm "enokey-probe"\n';
+    const { record } = await runSmall(
+      { leaked: () => (asked++ === 0 ? report : '') },
+      await smallPlan({ iterations: 2 }),
+    );
+    expect(record.results.map(({ outcome, standing, marks }) => ({ outcome, standing, marks }))).toEqual([
+      { outcome: 'pass', standing: 'unexpected', marks: ['warn'] },
+      { outcome: 'pass', standing: 'as-contracted', marks: [] },
+    ]);
+    const files = record.results.map((result) => path.join(folder.dir, result.files, 'kmemleak.txt'));
+    expect(await readFile(files[0] ?? '', 'utf8')).toBe(report);
+    await expect(readFile(files[1] ?? '', 'utf8')).rejects.toThrow(/ENOENT/);
+  });
+
   it('by a stuck thread is a hang', async () => {
     const { record, machinery } = await runSmall(
       {

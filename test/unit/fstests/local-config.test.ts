@@ -38,6 +38,7 @@ describe('local.config', () => {
       TIME_FACTOR: '3',
       RESULT_BASE: '/var/tmp/enokey-fstests/generic-595.0',
       KEEP_DMESG: 'yes',
+      USE_KMEMLEAK: 'yes',
     });
   });
 
