@@ -9,7 +9,7 @@ import { readToolchain } from '../src/kernel/toolchain.js';
 import { runOrThrow } from '../src/system/process.js';
 import type { Variant } from '../src/config/types.js';
 import { importedRepo } from '../src/tree/imported.js';
-import { buildFolder } from '../src/tree/worktree.js';
+import { buildFolder, OUTPUT } from '../src/tree/worktree.js';
 import { benchContext } from './context.js';
 import { median, timed } from './measure.js';
 import type { Bench } from './types.js';
@@ -47,7 +47,7 @@ export const switching: Bench = {
     const tools = await readToolchain(context.signal);
     await buildKernel(context, { variant: stock, profile });
     const folder = buildFolder(context, stock.base.name, profile);
-    const [source, output] = [path.join(folder, 'src'), path.join(folder, 'out')];
+    const [source, output] = [path.join(folder, 'src'), path.join(folder, OUTPUT)];
     const dir = await mkdtemp(path.join(tmpdir(), 'enokey-bench-'));
     const switches: number[] = [];
     const bare: number[] = [];

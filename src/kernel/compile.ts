@@ -5,13 +5,14 @@ import path from 'node:path';
 import type { Context } from '../core/context.js';
 import { InfraError, UserError } from '../core/errors.js';
 import { exists, readIfThere } from '../system/files.js';
+import { OUTPUT } from '../tree/worktree.js';
 import { diagnose, type Diagnosis } from './diagnosis.js';
 import { builtObject } from './make.js';
 import { runMake } from './run-make.js';
 import type { Toolchain } from './toolchain.js';
 
 export interface CompileOptions {
-  /** Folder of the base and profile, held under the build lock: has `src`; make's `O=` is its `out`. */
+  /** Folder of the base and profile, held under the build lock: has `src`. */
   readonly folder: string;
   /** Text of the final .config. */
   readonly config: string;
@@ -60,9 +61,7 @@ export async function compile(context: Context, options: CompileOptions): Promis
   throw failure(second.diagnosis, options);
 }
 
-/** make's `O=` folder. */
-export const OUTPUT = 'out';
-/** Lies in it while make runs there, so that the next build knows that one was cut short. */
+/** Lies in make's `O=` folder while make runs there, so that the next build knows that one was cut short. */
 const UNFINISHED = '.enokey-unfinished';
 /** Number of objects that the last cold build made. */
 const COUNT = '.enokey-objects';

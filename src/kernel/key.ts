@@ -5,7 +5,7 @@ import type { Request } from './fragment.js';
 import type { Toolchain } from './toolchain.js';
 
 /** Raised when enokey builds differently from the same input: other make arguments, other environment. */
-export const RECIPE_VERSION = 1;
+export const RECIPE_VERSION = 2;
 
 /** Hex SHA-256 over the parts, each with its length, so that no two lists of parts give one text. */
 function digest(parts: readonly string[]): string {

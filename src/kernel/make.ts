@@ -4,7 +4,7 @@
 export interface MakeOptions {
   /** The tree, absolute, without spaces and colons; `output` likewise. */
   readonly source: string;
-  /** make's `O=`. */
+  /** make's `O=`: a folder directly in `source`, save for targets that compile nothing for the kernel. */
   readonly output: string;
   readonly targets: readonly string[];
   readonly jobs: number;
@@ -76,13 +76,18 @@ export function makeEnvironment(): Record<string, string | undefined> {
 }
 
 /**
- * Arguments of make. Absolute folders are mapped away in debug information (Kbuild does it for `__FILE__`), so
- * that the bytes do not depend on where the cache is. `-g1` keeps the line tables that addr2line needs, inlined calls
- * included, and saves a seventh of the compile time and half of vmlinux against CONFIG_DEBUG_INFO_REDUCED alone.
+ * Arguments of make. The bytes must not depend on where the cache is: `output` lies in `source`, so that Kbuild uses
+ * relative paths, and what debug information has of either is mapped away (Kbuild does it for `__FILE__`). `-g1` keeps
+ * the line tables that addr2line needs, inlined calls included, and saves a seventh of the compile time and half of
+ * vmlinux against CONFIG_DEBUG_INFO_REDUCED alone.
  */
 export function makeArguments(options: MakeOptions): string[] {
   const { source, output } = options;
-  const flags = `-g1 -fdebug-prefix-map=${output}=. -fdebug-prefix-map=${source}/=`;
+  // Of those that match the compiler takes the last.
+  const flags = [
+    '-g1',
+    ...[`${source}/=`, '../=', `${output}=.`].map((map) => `-fdebug-prefix-map=${map}`),
+  ].join(' ');
   return [
     '-C',
     source,

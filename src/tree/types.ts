@@ -60,7 +60,7 @@ export interface SwitchOptions {
  *     @throws UserError when the tree or a patch is not as it must be, InfraError when the import fails.
  *
  * src/tree/worktree.ts:
- *   buildFolder(context, base, profile): string            <cache>/build/<base>-<profile>; `src` is inside, put `O=` there too
+ *   buildFolder(context, base, profile): string            <cache>/build/<base>-<profile>; `src` is inside
  *   buildLock(context, base, profile): string              lock file; hold it (withLock) from before switchWorktree until make is done
  *   switchWorktree(context: Context, options: SwitchOptions): Promise<string>
  *     The folder `src` with exactly the commit's files. Files that do not differ keep their mtime. There is no `.git`

@@ -10,10 +10,16 @@ import { diskError, exists, readIfThere, writeAtomic } from '../system/files.js'
 import { Git } from '../system/git.js';
 import type { SwitchOptions } from './types.js';
 
-/** Folder of a base and profile: `src` is the worktree, its git dir lies beside it, `O=` belongs here too. */
+/** Folder of a base and profile: `src` is the worktree, its git dir lies beside it. */
 export function buildFolder(context: Context, base: string, profile: string): string {
   return path.join(context.dirs.build, `${base}-${profile}`);
 }
+
+/**
+ * make's `O=`, relative to a build folder. It lies in the source, since Kbuild then calls the compiler with paths
+ * relative to it: KASAN writes the names of source files into the kernel, and no option maps a folder away there.
+ */
+export const OUTPUT = 'src/enokey-out';
 
 /** Lock file to hold from before `switchWorktree` until the build is done. */
 export function buildLock(context: Context, base: string, profile: string): string {
@@ -90,7 +96,7 @@ async function attempt(context: Context, folder: string, { variantTree }: Switch
     return false;
   }
   // Files that a killed switch had written and not yet entered into the index.
-  if (interrupted) await git.must(['clean', '-ffdxq']);
+  if (interrupted) await git.must(['clean', '-ffdxq', '-e', `/${path.basename(OUTPUT)}/`]);
   await rm(busy);
   return true;
 }

@@ -10,10 +10,12 @@ import { git, makefile, write } from './fake-kernel.js';
  */
 const RULES = `
 ifneq ($(O),)
+# As Kbuild does it: a folder in the source sees the source as "..".
+SEEN := $(if $(filter $(CURDIR)/,$(dir $(O))),..,$(CURDIR))
 .PHONY: FORCE
 %: FORCE
 	@mkdir -p $(O)/include/config
-	@$(MAKE) --no-print-directory -C $(O) -f $(CURDIR)/Makefile S=$(CURDIR) O= $@
+	@$(MAKE) --no-print-directory -C $(O) -f $(CURDIR)/Makefile S=$(SEEN) O= $@
 FORCE:
 Makefile: ;
 else

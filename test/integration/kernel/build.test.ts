@@ -17,7 +17,7 @@ import type { Variant } from '../../../src/config/types.js';
 import { EnokeyError, InfraError, InterruptedError, UserError } from '../../../src/core/errors.js';
 import { buildKernel, findKernel, type BuildOptions } from '../../../src/kernel/build.js';
 import { tryLock } from '../../../src/system/lock.js';
-import { buildFolder, buildLock } from '../../../src/tree/worktree.js';
+import { buildFolder, buildLock, OUTPUT } from '../../../src/tree/worktree.js';
 import { testContext, type TestContext } from '../../helpers/context.js';
 import { commit, fakeFragments, fakeKbuild } from '../../helpers/fake-kbuild.js';
 import { write } from '../../helpers/fake-kernel.js';
@@ -184,7 +184,7 @@ describe('a build that fails', () => {
 
   it('on what an interrupted build left starts over, once, and says so', async () => {
     await buildKernel(context, options());
-    const out = path.join(buildFolder(context, 'v7.3', 'default'), 'out');
+    const out = path.join(buildFolder(context, 'v7.3', 'default'), OUTPUT);
     writeFileSync(path.join(out, 'a.o'), 'cut');
     write(tree, { 'b.c': 'int b(void) { return 3; }\n' });
     commit(tree, 'change b again');

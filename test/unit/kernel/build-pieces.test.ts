@@ -68,7 +68,7 @@ describe('the diagnosis of a build', () => {
 describe('the arguments of make', () => {
   const options = {
     source: '/c/src',
-    output: '/c/out',
+    output: '/c/src/out',
     targets: ['vmlinux'],
     jobs: 3,
     ccache: true,
@@ -77,9 +77,9 @@ describe('the arguments of make', () => {
 
   it('name folders, jobs, compiler and release, and map the folders away', () => {
     expect(makeArguments(options)).toEqual([
-      ...['-C', '/c/src', 'O=/c/out', '-j3', '--no-print-directory', 'CC=ccache gcc'],
-      'KCFLAGS=-g1 -fdebug-prefix-map=/c/out=. -fdebug-prefix-map=/c/src/=',
-      'KAFLAGS=-g1 -fdebug-prefix-map=/c/out=. -fdebug-prefix-map=/c/src/=',
+      ...['-C', '/c/src', 'O=/c/src/out', '-j3', '--no-print-directory', 'CC=ccache gcc'],
+      'KCFLAGS=-g1 -fdebug-prefix-map=/c/src/= -fdebug-prefix-map=../= -fdebug-prefix-map=/c/src/out=.',
+      'KAFLAGS=-g1 -fdebug-prefix-map=/c/src/= -fdebug-prefix-map=../= -fdebug-prefix-map=/c/src/out=.',
       ...['LOCALVERSION=-x', 'vmlinux'],
     ]);
     expect(makeArguments({ ...options, ccache: false })).toContain('CC=gcc');
