@@ -2,6 +2,7 @@
 import type { RunningGuest } from '../src/guest/running.js';
 import { COUNTS_INSTRUCTIONS, KERNEL_ARGS, UNIT } from './clock.js';
 import { shell, withGuests } from './guest.js';
+import { atLeast } from './limit.js';
 import { median } from './measure.js';
 import { alternate } from './rounds.js';
 import type { Bench } from './types.js';
@@ -63,16 +64,11 @@ export const hook: Bench = {
         return FILESYSTEMS.flatMap((filesystem) =>
           WRITES.map((write) => {
             const { a, b, estimate } = measured(`${filesystem} ${write}`);
-            return {
-              part: `${filesystem}, ${write}`,
-              rows: [
-                ['prep-write', `${median(b).toFixed(0)} ${UNIT} a write`],
-                ['base', `${median(a).toFixed(0)} ${UNIT} a write`],
-              ] as const,
-              ratio: estimate.median,
-              estimate,
-              ok: estimate.low >= LIMIT,
-            };
+            const rows = [
+              ['prep-write', `${median(b).toFixed(0)} ${UNIT} a write`],
+              ['base', `${median(a).toFixed(0)} ${UNIT} a write`],
+            ] as const;
+            return atLeast(LIMIT, `${filesystem}, ${write}`, rows, estimate);
           }),
         );
       },

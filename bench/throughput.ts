@@ -2,8 +2,9 @@
 import type { RunningGuest } from '../src/guest/running.js';
 import { COUNTS_INSTRUCTIONS, KERNEL_ARGS, UNIT } from './clock.js';
 import { shell, withGuests } from './guest.js';
+import { atLeast } from './limit.js';
 import { median } from './measure.js';
-import { medianInterval, type Estimate } from './median-interval.js';
+import { medianInterval } from './median-interval.js';
 import { alternate, type Comparison, type Costs } from './rounds.js';
 import type { Bench, BenchResult } from './types.js';
 import { disksFor, makeVolume, type Volume, type VolumeSpec } from './volume.js';
@@ -44,19 +45,6 @@ function row(values: readonly number[]): string {
   return `${median(values).toFixed(2)} ${UNIT} a byte`;
 }
 
-type Labelled = readonly [label: string, figure: string];
-
-function result(part: string, btrfs: Labelled, ext4: Labelled, estimate: Estimate): BenchResult {
-  return {
-    part,
-    limit: `at least ${ENCRYPTION_LIMIT}`,
-    rows: [btrfs, ext4],
-    ratio: estimate.median,
-    estimate,
-    ok: estimate.low >= ENCRYPTION_LIMIT,
-  };
-}
-
 /** An unencrypted btrfs of base's kernel against one of stock's, two guests in turns. */
 async function unencrypted(): Promise<BenchResult[]> {
   const spec: VolumeSpec = { name: 'plain', filesystem: 'btrfs', encrypted: false };
@@ -72,17 +60,11 @@ async function unencrypted(): Promise<BenchResult[]> {
       const measured = await alternate(ROUNDS, sides[0]!, sides[1]!);
       return ['write', 'read', 'random-write', 'random-read'].map((name) => {
         const { a, b, estimate } = measured(name);
-        return {
-          part: `unencrypted btrfs, ${name}`,
-          limit: `at least ${UNENCRYPTED_LIMIT}`,
-          rows: [
-            ['base', row(b)],
-            ['stock', row(a)],
-          ] as const,
-          ratio: estimate.median,
-          estimate,
-          ok: estimate.low >= UNENCRYPTED_LIMIT,
-        };
+        const rows = [
+          ['base', row(b)],
+          ['stock', row(a)],
+        ] as const;
+        return atLeast(UNENCRYPTED_LIMIT, `unencrypted btrfs, ${name}`, rows, estimate);
       });
     },
     options,
@@ -140,16 +122,22 @@ async function encryption(): Promise<BenchResult[]> {
           `${over(one, share).toFixed(3)} (${row(one.a)}, ${row(one.b)} without)`;
         const adds = (one: Comparison): string => `${over(one, added).toFixed(2)} ${UNIT} a byte`;
         return [
-          result(
+          atLeast(
+            ENCRYPTION_LIMIT,
             `encrypted btrfs, ${name}`,
-            ['btrfs keeps', keeps(btrfs)],
-            ['ext4 keeps', keeps(ext4)],
+            [
+              ['btrfs keeps', keeps(btrfs)],
+              ['ext4 keeps', keeps(ext4)],
+            ],
             shares,
           ),
-          result(
+          atLeast(
+            ENCRYPTION_LIMIT,
             `encrypted btrfs without checksums, ${name}`,
-            ['encryption adds', adds(bare)],
-            ['on ext4', adds(ext4)],
+            [
+              ['encryption adds', adds(bare)],
+              ['on ext4', adds(ext4)],
+            ],
             costs,
           ),
         ];
