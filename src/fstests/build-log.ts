@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { cleanLine } from './text.js';
+import { cleanLine } from '../core/clean-text.js';
 
 /** What stopped a build, in words that name what is missing. */
 export interface BuildFailure {

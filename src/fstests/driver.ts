@@ -2,22 +2,26 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 
+import { cleanLine } from '../core/clean-text.js';
 import { InfraError, UserError } from '../core/errors.js';
 import type { DiskSpec, Guest, SupervisedResult } from '../guest/types.js';
 import { UnsafeArchiveError } from '../guest/tar-read.js';
 import type { Reading } from '../probe/types.js';
 import type { CellContext, CellReading, TestDriver } from '../run/driver.js';
+import { keepConsole, save } from '../run/evidence.js';
+import { failureOf, mergeIncidents } from '../run/incidents.js';
+import { LeakCheck } from '../run/leak-check.js';
 import type { Environment } from '../run/types.js';
+import { readTail } from '../system/files.js';
 import type { FstestsBuild } from './build.js';
+import { BoundedLog } from './bounded-log.js';
 import { checkArgv, fstestsDisks, GUEST, PREPARE_SCRIPT, setUpScript } from './guest-setup.js';
 import { judge } from './judge.js';
-import { BoundedLog, failureOf, keepConsole, mergeIncidents, readTail, save } from './keep.js';
 import { limitOf, type Limits } from './limits.js';
 import { localConfig } from './local-config.js';
 import { fileNameOf, parseTestName, requireTestName, type TestName } from './names.js';
 import { misfitError } from './overrides.js';
 import { CheckParser } from './parse.js';
-import { cleanLine } from './text.js';
 
 /** ms at time scale 1, for chores in the guest. */
 const CHORE_LIMIT_MS = 30_000;
@@ -46,6 +50,7 @@ export class FstestsDriver implements TestDriver {
   readonly disks: readonly DiskSpec[];
   readonly environment: Partial<Environment>;
   private readonly prepared = new WeakMap<Guest, Prepared>();
+  private readonly leaks = new LeakCheck();
 
   constructor(private readonly options: FstestsDriverOptions) {
     this.disks = fstestsDisks(options.build.disk);
@@ -86,6 +91,9 @@ export class FstestsDriver implements TestDriver {
         observed: failure ?? 'has no test and scratch devices',
       });
     }
+    const looked = await this.leaks.prepare(guest);
+    const notLooked = failureOf('kmemleak', looked);
+    if (notLooked) throw new InfraError({ subject: `guest ${guest.name}`, observed: notLooked });
     this.prepared.set(guest, { testDevice, scratchDevice });
   }
 
@@ -158,13 +166,32 @@ export class FstestsDriver implements TestDriver {
       return infra(`the result files could not be brought back: ${pulled}`);
     }
     if (reading.outcome === 'pass' || reading.outcome === 'notrun') state.testFilesystem = cell.filesystem;
-    return {
-      ...reading,
-      summary:
-        build.misfits.length > 0 && cell.filesystem === 'btrfs'
-          ? `${reading.summary} (overrides do not fit)`
-          : reading.summary,
-    };
+    const whole = await this.withLeaks(reading, guest, context, work);
+    return build.misfits.length > 0 && cell.filesystem === 'btrfs'
+      ? { ...whole, summary: `${whole.summary} (overrides do not fit)` }
+      : whole;
+  }
+
+  /** A test's reading; memory that it leaked makes it a failure, where the kernel can tell. */
+  private async withLeaks(
+    reading: Reading,
+    guest: Guest,
+    context: CellContext,
+    work: SupervisedResult[],
+  ): Promise<Reading> {
+    if (reading.outcome === 'notrun' || reading.outcome === 'infra' || !guest.alive) return reading;
+    context.progress('look for leaked memory');
+    const result = await this.leaks.check(guest);
+    if (!result) return reading;
+    work.push(result);
+    if (result.outcome) return reading;
+    const failure = failureOf('kmemleak', result);
+    if (failure) return infra(failure);
+    const report = result.exec?.stdout;
+    if (!report) return reading;
+    await save(context.filesDir, 'kmemleak.txt', report);
+    const before = reading.outcome === 'pass' ? '' : `; ${reading.summary}`;
+    return { ...reading, outcome: 'fail', summary: `memory leak, see kmemleak.txt${before}` };
   }
 
   /**

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { oneLine } from '../core/clean-text.js';
 import type { Reading } from '../probe/types.js';
 import type { CheckOutput, FailReason, TestLine } from './parse.js';
 import { readAppends, readPhases } from './phase.js';
-import { oneLine } from './text.js';
 
 /** What came back from one `check TEST`: its output, its end, and the files of its RESULT_BASE. All untrusted. */
 export interface CheckEnd {

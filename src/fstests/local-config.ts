@@ -41,8 +41,6 @@ export function localConfig(config: LocalConfig): string {
     ['TIME_FACTOR', String(config.timeFactor)],
     // Keep the kernel log of a passed test too: a lockdep report outside its patterns is still wanted.
     ['KEEP_DMESG', 'yes'],
-    // Looks for leaked memory after each test where the kernel can: that of the debug profile.
-    ['USE_KMEMLEAK', 'yes'],
     // No syslog daemon in the guest.
     ['LOGGER_PROG', 'true'],
     ...(filesystem === 'btrfs'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { cleanLine } from './text.js';
+import { cleanLine } from '../core/clean-text.js';
 
 /** Why `check` calls a test failed; one test may have several. */
 export type FailReason =

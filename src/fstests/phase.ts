@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { cleanLine } from '../core/clean-text.js';
 import type { Counts } from '../probe/types.js';
-import { cleanLine } from './text.js';
 
 /** The two phases of generic/595, named as its own output names them. */
 export const PHASES = ['single-threaded', 'multi-threaded'] as const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import path from 'node:path';
 
+import { oneLine } from '../core/clean-text.js';
 import type { Mark } from '../core/outcome.js';
 import { InfraError } from '../core/errors.js';
 import type { DiskSpec, Guest, SupervisedResult } from '../guest/types.js';
@@ -8,13 +9,13 @@ import { SCRATCH_DISK } from '../probe/arguments.js';
 import { filesystemOf, GUEST_TOOLS } from '../probe/filesystems.js';
 import type { Reading } from '../probe/types.js';
 import type { CellContext, CellReading, TestDriver } from '../run/driver.js';
+import { keepConsole, save } from '../run/evidence.js';
+import { failureOf, mergeIncidents } from '../run/incidents.js';
 import type { Environment } from '../run/types.js';
 import { GUEST } from './guest-setup.js';
-import { failureOf, keepConsole, mergeIncidents, save } from './keep.js';
 import { limitOf, type Limits } from './limits.js';
 import { parseTestName } from './names.js';
 import { PORT_PROGRAM, type PortBinary } from './port-binary.js';
-import { oneLine } from './text.js';
 
 const CHORE_LIMIT_MS = 30_000;
 const DEVICE = `/dev/enokey/${SCRATCH_DISK.name}`;

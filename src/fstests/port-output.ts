@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { z } from 'zod';
 
+import { oneLine } from '../core/clean-text.js';
 import type { Reading } from '../probe/types.js';
 import { PHASES } from './phase.js';
-import { oneLine } from './text.js';
 
 const count = z.number().int().min(0);
 const phase = z.object({ verdict: z.string().regex(/^[\w-]{1,20}$/), detail: z.string().max(1000) });

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { InfraError } from '../core/errors.js';
-import type { Guest, Incident, SupervisedResult } from '../guest/types.js';
+import type { Guest, SupervisedResult } from '../guest/types.js';
 import {
   expectedCases,
   GUEST_ACKS,
@@ -16,8 +15,9 @@ import type { ProbeBinary } from '../probe/binary.js';
 import { isProbe, probeOf } from '../probe/catalog.js';
 import { filesystemOf, GUEST_TOOLS, type FilesystemDefinition } from '../probe/filesystems.js';
 import type { Reading } from '../probe/types.js';
-import { diskError } from '../system/files.js';
 import type { CellContext, CellReading, TestDriver } from './driver.js';
+import { keepConsole, save } from './evidence.js';
+import { failureOf, mergeIncidents } from './incidents.js';
 import { LeakCheck } from './leak-check.js';
 import { cellSeed } from './seeds.js';
 
@@ -30,34 +30,8 @@ const SHORT_LIMIT_MS = 20_000;
 /** How much longer than its own deadline a probe may take to say that it ran into it, ms at time scale 1. */
 const DEADLINE_GRACE_MS = 5_000;
 
-/** Of a console at most this much goes into a cell's folder: its end. */
-const CONSOLE_LIMIT = 1024 * 1024;
-
-/** Incidents of several pieces of work in a row, as one. */
-function merged(all: readonly Incident[]): Incident {
-  const decided = all.find((one) => one.outcome !== undefined);
-  return {
-    outcome: decided?.outcome,
-    reason: decided?.reason,
-    marks: [...new Set(all.flatMap((one) => one.marks))],
-    reports: all.flatMap((one) => one.reports),
-    consoleFrom: Math.min(...all.map((one) => one.consoleFrom)),
-    consoleTo: Math.max(...all.map((one) => one.consoleTo)),
-  };
-}
-
 function lastLine(text: string): string {
   return (text.trim().split('\n').at(-1) ?? '').replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 200);
-}
-
-/** Why a piece of work did not end well, or undefined when it did. */
-function failureOf(what: string, result: SupervisedResult): string | undefined {
-  const { exec } = result;
-  if (exec?.exitCode === 0 && !exec.timedOut) return undefined;
-  if (exec?.timedOut) return `${what}: no end within ${Math.round(exec.durationMs / 1000)} s`;
-  if (!exec) return `${what}: did not run`;
-  const how = exec.exitCode === undefined ? (exec.signal ?? 'no exit status') : `exit ${exec.exitCode}`;
-  return `${what}: ${how}: ${lastLine(exec.stderr || exec.stdout)}`;
 }
 
 /**
@@ -89,7 +63,7 @@ export class ProbeDriver implements TestDriver {
     await this.must(guest, ['chmod', '0755', GUEST_PROBE], limitMs);
     for (const tool of filesystemOf(filesystem).tools)
       await guest.push(path.join(this.shipped, tool), GUEST_TOOLS);
-    this.demand(guest, 'kmemleak', await this.leaks.prepare(guest, { limitMs }));
+    this.demand(guest, 'kmemleak', await this.leaks.prepare(guest));
   }
 
   private async must(guest: Guest, argv: readonly string[], limitMs: number): Promise<void> {
@@ -107,8 +81,8 @@ export class ProbeDriver implements TestDriver {
     const filesystem = filesystemOf(context.cell.filesystem);
     const work: SupervisedResult[] = [];
     const reading = await this.measure(guest, context, filesystem, work);
-    const incident = merged(work);
-    await keepConsole(guest, incident, context.filesDir);
+    const incident = mergeIncidents(work);
+    await keepConsole(guest.console, incident, context.filesDir);
     const stuck = incident.outcome === undefined ? reading.stuck : undefined;
     return {
       reading: reading.reading,
@@ -157,7 +131,7 @@ export class ProbeDriver implements TestDriver {
     if (finding) return { reading: { ...probed.reading, outcome: 'fail', summary: lastLine(finding) } };
 
     context.progress('look for leaked memory');
-    const leaks = await this.leaks.check(guest, { limitMs: shortMs });
+    const leaks = await this.leaks.check(guest);
     if (!leaks) return probed;
     work.push(leaks);
     if (leaks.outcome) return probed;
@@ -227,37 +201,5 @@ export class ProbeDriver implements TestDriver {
     }
     if (exec.exitCode !== 0) return infra(`the probe gave a result and exit ${exec.exitCode}`);
     return { reading: readResult(parsed.result, definition.unit) };
-  }
-}
-
-async function save(dir: string, name: string, text: string): Promise<void> {
-  try {
-    await writeFile(path.join(dir, name), text);
-  } catch (error) {
-    throw diskError(error, dir);
-  }
-}
-
-/** Keeps what the guest's console said meanwhile, and the reports that supervision found in it. */
-async function keepConsole(guest: Guest, incident: Incident, dir: string): Promise<void> {
-  if (incident.reports.length > 0) await save(dir, 'reports.txt', `${incident.reports.join('\n\n')}\n`);
-  const to = incident.consoleTo;
-  const from = Math.max(incident.consoleFrom, to - CONSOLE_LIMIT);
-  if (!(to > from)) return;
-  let file;
-  try {
-    file = await open(guest.console, 'r');
-  } catch {
-    return;
-  }
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(to - from), 0, to - from, from);
-    const text = buffer
-      .subarray(0, bytesRead)
-      .toString('utf8')
-      .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
-    await save(dir, 'console.txt', text);
-  } finally {
-    await file.close();
   }
 }

@@ -19,11 +19,17 @@ export interface LyingRun extends CellReading {
 export async function runTree(
   dir: string,
   tree: string,
-  options: { incident?: Partial<Incident>; test?: string; limitSeconds?: number } = {},
+  options: {
+    incident?: Partial<Incident>;
+    leaked?: () => string;
+    test?: string;
+    limitSeconds?: number;
+  } = {},
 ): Promise<LyingRun> {
   const filesDir = path.join(dir, 'cell');
   mkdirSync(filesDir, { recursive: true });
-  const guest = new LocalGuest({ dir, tree: path.join(TREES, tree), incident: options.incident });
+  const { incident, leaked } = options;
+  const guest = new LocalGuest({ dir, tree: path.join(TREES, tree), incident, leaked });
   const driver = new FstestsDriver({
     build: {
       commit: '0'.repeat(40),

@@ -16,6 +16,8 @@ export interface LocalGuestOptions {
   readonly tree: string;
   /** What supervision says once `check` has run. */
   readonly incident?: Partial<Incident>;
+  /** A kernel with kmemleak; called for every scan after a test, it returns what leaked. */
+  readonly leaked?: () => string;
 }
 
 /**
@@ -64,6 +66,11 @@ export class LocalGuest implements Guest {
   async exec(argv: readonly string[], options: ExecOptions): Promise<SupervisedResult> {
     const script = argv[0] === 'sh' ? argv[2] : undefined;
     if (script?.includes('readlink')) return ended('/dev/vdc\n/dev/vdb\n');
+    if (script?.includes('kmemleak')) {
+      const { leaked } = this.options;
+      if (script.includes('echo able')) return ended(leaked ? 'able\n' : '');
+      return ended(leaked?.() ?? '');
+    }
     if (script !== undefined) {
       this.scripts.push(script);
       const results = this.inside(/mkdir -p (\S+)/.exec(script)?.[1] ?? '');

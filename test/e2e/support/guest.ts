@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -60,7 +60,10 @@ export async function e2eRootfs(): Promise<string> {
 
 let serial = 0;
 
-/** A spec of a guest with a work folder that goes when the test ends. */
+/**
+ * A spec of a guest with a work folder that goes when the test ends; of a test that was killed, with the next
+ * `withScratch`, which finds it by its name.
+ */
 export async function e2eSpec(
   more: Partial<GuestSpec> = {},
   profile: Profile = 'default',
@@ -68,7 +71,9 @@ export async function e2eSpec(
 ): Promise<GuestSpec> {
   const context = e2eContext();
   const name = `e2e-${process.pid}-${++serial}`;
-  const workDir = mkdtempSync(path.join(context.dirs.cache, 'e2e work-'));
+  const scratch = path.join(context.dirs.cache, 'tmp');
+  mkdirSync(scratch, { recursive: true });
+  const workDir = mkdtempSync(path.join(scratch, `e2e work-${process.pid}-`));
   onTestFinished(() => rm(workDir, { recursive: true, force: true }));
   return {
     name,

@@ -38,7 +38,6 @@ describe('local.config', () => {
       TIME_FACTOR: '3',
       RESULT_BASE: '/var/tmp/enokey-fstests/generic-595.0',
       KEEP_DMESG: 'yes',
-      USE_KMEMLEAK: 'yes',
     });
   });
 

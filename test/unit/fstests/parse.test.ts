@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { describe, expect, it } from 'vitest';
 
-import { BoundedLog } from '../../../src/fstests/keep.js';
 import { CheckParser, parseCheck } from '../../../src/fstests/parse.js';
-import { cleanLine, oneLine } from '../../../src/fstests/text.js';
 
 describe('parsing check', () => {
   it('takes the time after the dots, not that of an earlier run', () => {
@@ -56,36 +54,5 @@ describe('parsing check', () => {
     const output = parser.end();
     expect(output.tests.size).toBeLessThanOrEqual(5000);
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(100 * 1024 * 1024);
-  });
-});
-
-describe('text of a guest', () => {
-  it('has no control characters left', () => {
-    expect(cleanLine('a\u001b[2Jb\u0007\u0000c\u009b1md\tE\u001b]8;;http://x\u001b\\link')).toBe(
-      'abc1md\tElink',
-    );
-    expect(cleanLine('x'.repeat(10_000))).toHaveLength(4096);
-    expect(oneLine('a\nb\n\nc')).toBe('a b c');
-    expect(oneLine('x'.repeat(500))).toHaveLength(200);
-  });
-});
-
-describe('the kept part of a long output', () => {
-  it('is all of a short one', () => {
-    const log = new BoundedLog(100, 100);
-    log.push('one');
-    log.push('two');
-    expect(log.toString()).toBe('one\ntwo\n');
-  });
-
-  it('is beginning and end of a long one, and says how much is missing', () => {
-    const log = new BoundedLog(100, 100);
-    for (let n = 0; n < 10_000; n++) log.push(`line ${n}`);
-    const text = log.toString();
-    expect(text).toMatch(/^line 0\n/);
-    expect(text).toMatch(/line 9999\n$/);
-    expect(text.length).toBeLessThan(300);
-    const left = Number(/\[enokey: (\d+) lines left out\]/.exec(text)?.[1]);
-    expect(left + text.split('\n').length - 2).toBe(10_000);
   });
 });
