@@ -12,7 +12,7 @@ import { TREE } from './support/disk/items.js';
 import { countMarkers } from './support/disk/markers.js';
 import { INCOMPAT_ENCRYPT } from './support/disk/superblock.js';
 import { Volume } from './support/disk/volume.js';
-import { addKey, btrfsUtil, dumpedItems, must, setPolicy } from './support/encrypted-disk.js';
+import { addKey, btrfsUtil, dumpedItems, extentFlags, must, setPolicy } from './support/encrypted-disk.js';
 import { e2eGuest, REPOSITORY } from './support/guest.js';
 import { markedBytes, PlannedFiles, SOURCES } from './support/planned-files.js';
 
@@ -145,6 +145,13 @@ describe('a raw disk that the base kernel has encrypted', () => {
       must(guest, `cd /mnt/test/dir\n${script}\nsync`, 30_000);
     await inDir(creation);
     expect(look().items).toBeGreaterThan(12);
+    const written = await extentFlags(guest, '/mnt/test/dir/buffered');
+    expect(written.length).toBeGreaterThan(0);
+    for (const flags of written) expect(flags).toEqual(expect.arrayContaining(['encoded', 'encrypted']));
+    for (const flags of await extentFlags(guest, '/mnt/test/dir/prealloc')) {
+      expect(flags).toContain('unwritten');
+      expect(flags).not.toContain('encrypted');
+    }
     await inDir(changes);
     look();
     await must(guest, 'btrfs -q subvolume snapshot -r /mnt/test /mnt/test/snapshot');
@@ -168,11 +175,11 @@ describe('a raw disk that the base kernel has encrypted', () => {
 
     // The control: the same files in a directory that is not encrypted are found.
     await must(guest, 'mkfs.btrfs -q -f /dev/enokey/plain && mount /dev/enokey/plain /mnt/scratch');
-    await must(
-      guest,
-      `mkdir /mnt/scratch/dir && cd /mnt/scratch/dir\n${creation}\ncd /; umount /mnt/scratch`,
-      30_000,
-    );
+    await must(guest, `mkdir /mnt/scratch/dir && cd /mnt/scratch/dir\n${creation}\nsync`, 30_000);
+    const plain = await extentFlags(guest, '/mnt/scratch/dir/buffered');
+    expect(plain.length).toBeGreaterThan(0);
+    for (const flags of plain) expect(flags).not.toContain('encrypted');
+    await must(guest, 'umount /mnt/scratch');
     const markers = Object.values(MARKERS);
     for (const count of countMarkers(guest.diskPath('plain'), markers)) expect(count).toBeGreaterThan(0);
     expect(countMarkers(disk, [...markers, masterKey])).toEqual([0, 0, 0, 0, 0]);

@@ -28,6 +28,14 @@ export const setPolicy = (identifier: string, dir: string): string =>
  */
 export const btrfsUtil = (args: string): string => `perl ${SOURCES}/btrfs-util.pl ${args}`;
 
+/** The flags that FIEMAP gives for each extent of a file, in order and by `filefrag -v`'s names. */
+export async function extentFlags(guest: RunningGuest, file: string): Promise<string[][]> {
+  const rows = (await must(guest, `filefrag -v ${file}`)).matchAll(
+    /^ *\d+: *\d+\.\. *\d+:.*:\s*([a-z_,]*)$/gm,
+  );
+  return [...rows].map(([, flags]) => (flags ?? '').split(','));
+}
+
 /** Names of key types as `dump-tree` prints them. */
 const TYPES: Readonly<Record<string, number>> = {
   INODE_ITEM: 1,
