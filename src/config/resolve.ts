@@ -15,7 +15,7 @@ const INSTRUMENT = { suffix: '+instrument', folder: 'instrument', fragment: 'ins
 /** A name taken apart: `soft@2+instrument` -> soft, 2, true. */
 export interface AskedVariant {
   readonly name: string;
-  /** Take only this many of the variant's own patches. */
+  /** Take only this many of the variant's own patches, or of the base series where it has none. */
   readonly first?: number;
   /** Put the instrumentation on top. */
   readonly instrument: boolean;
@@ -58,6 +58,9 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
   const own = await Promise.all(
     definition.series.map((source, index) => ownSource(definition, source, index, tree)),
   );
+  // A variant without patches of its own is its base series: that is what @N counts then.
+  const below = await baseSources(definition);
+  const counted = own.length === 0 ? below : own;
   const notes = [
     ...(first === undefined ? [] : [`first ${first} of its patches`]),
     ...(instrument ? ['instrumented'] : []),
@@ -71,8 +74,8 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
     },
     title: notes.length === 0 ? definition.title : `${definition.title} (${notes.join(', ')})`,
     series: [
-      ...(await baseSources(definition)),
-      ...(first === undefined ? own : await cut(asked, own, first)),
+      ...(own.length === 0 ? [] : below),
+      ...(first === undefined ? counted : await cut(asked, counted, first)),
       ...(instrument ? await instrumentSources(definition, asked, first !== undefined) : []),
     ],
     fragments: instrument ? [INSTRUMENT.fragment] : [],

@@ -10,7 +10,7 @@ export interface BuildAllOptions extends Omit<BuildOptions, 'variant'> {
   readonly names: readonly string[];
   /** @throws UserError for an unknown name or an `@N` beyond the series. */
   readonly resolve: (name: string) => Promise<Variant>;
-  /** Build after every patch of each variant's own series. */
+  /** Build after every patch of each variant's own series, or of the base series where it has none. */
   readonly each?: boolean;
   /** Build nothing. */
   readonly dryRun?: boolean;
@@ -61,7 +61,7 @@ export async function buildAll(context: Context, options: BuildAllOptions): Prom
   return reports;
 }
 
-/** `V@1`, `V@2`, ... up to the whole series; the variant alone when it has no series of its own. */
+/** `V@1`, `V@2`, ... up to the whole series; the variant alone when it has none. */
 async function eachPatch(name: string, resolve: BuildAllOptions['resolve']): Promise<Variant[]> {
   if (name.includes('@')) {
     throw new UserError({

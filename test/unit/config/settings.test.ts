@@ -215,6 +215,19 @@ describe('a variant of the user', () => {
     );
   });
 
+  it('without patches of its own is cut to N of the base series', async () => {
+    folder('base', '0001-a.patch', '0002-b.patch', '0003-c.patch');
+    const settings = await load(
+      'bases: {mybase: {version: "7.3", series: base}}\nvariants: {mine: {base: mybase, title: x}}',
+    );
+    const base = { kind: 'folder', path: path.join(dir, 'base') };
+    expect((await settings.resolve('mine')).series).toEqual([base]);
+    expect((await settings.resolve('mine@0')).series).toEqual([]);
+    expect((await settings.resolve('mine@2')).series).toEqual([{ ...base, first: 2 }]);
+    expect((await settings.resolve('mine@3')).series).toEqual([base]);
+    expect(await problem(settings.resolve('mine@4'))).toContain('mine@4: its own series has 3 patches');
+  });
+
   it.each(['mine@', 'mine@-1', 'mine@x', 'mine@1@2', 'mine@01', 'mine@1.5'])('refuses %s', async (name) => {
     folder('p', '0001-a.patch');
     expect(await problem((await load(mine('series: p'))).resolve(name))).toContain(
