@@ -179,10 +179,10 @@ export class FstestsDriver implements TestDriver {
     context: CellContext,
     work: SupervisedResult[],
   ): Promise<Reading> {
-    if (reading.outcome === 'notrun' || reading.outcome === 'infra' || !guest.alive) return reading;
+    if (reading.outcome === 'notrun' || reading.outcome === 'infra') return reading;
+    if (!guest.alive || !this.leaks.can(guest)) return reading;
     context.progress('look for leaked memory');
     const result = await this.leaks.check(guest);
-    if (!result) return reading;
     work.push(result);
     if (result.outcome) return reading;
     const failure = failureOf('kmemleak', result);

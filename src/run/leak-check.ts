@@ -21,13 +21,13 @@ const SCAN = `sleep ${OLD_ENOUGH_SECONDS} && echo scan > ${KMEMLEAK} && echo sca
 const FORGET = `echo clear > ${KMEMLEAK}`;
 
 /**
- * In sh, once a boot: prints `able` when there is a detector. For everyone else it becomes read-only: fstests' `check`
- * scans four times a test when it can, after a notrun too and whatever USE_KMEMLEAK says, and each scan takes seconds
- * on such a kernel, under TCG a minute.
+ * In sh, once a boot: prints `able` when there is a detector that kmemleak=off has not turned off. For everyone else it
+ * becomes read-only: fstests' `check` scans four times a test when it can, after a notrun too and whatever USE_KMEMLEAK
+ * says, and each scan takes seconds on such a kernel, under TCG a minute.
  */
 const PREPARE = `mkdir -p ${DEBUGFS}
 mountpoint -q ${DEBUGFS} || mount -t debugfs enokey ${DEBUGFS} || exit 0
-[ -w ${KMEMLEAK} ] || exit 0
+[ -w ${KMEMLEAK} ] && { echo scan=off > ${KMEMLEAK}; } 2> /dev/null || exit 0
 (${SCAN}) > /dev/null && ${FORGET} || exit
 mountpoint -q ${USUAL_KMEMLEAK} || {
   mount --bind ${KMEMLEAK} ${USUAL_KMEMLEAK} && mount -o remount,ro,bind ${USUAL_KMEMLEAK}
@@ -45,12 +45,17 @@ export class LeakCheck {
     return result;
   }
 
+  /** Whether this guest's kernel has the detector. */
+  can(guest: Guest): boolean {
+    return this.able.has(guest);
+  }
+
   /**
    * After a test, when its file system is unmounted or idle again. stdout is the report, empty when nothing leaked;
-   * what was reported once is not reported again. Undefined for a kernel without the detector.
+   * what was reported once is not reported again.
    */
-  async check(guest: Guest): Promise<SupervisedResult | undefined> {
-    return this.able.has(guest) ? this.run(guest, `${SCAN} && ${FORGET}`) : undefined;
+  check(guest: Guest): Promise<SupervisedResult> {
+    return this.run(guest, `${SCAN} && ${FORGET}`);
   }
 
   private run(guest: Guest, script: string): Promise<SupervisedResult> {

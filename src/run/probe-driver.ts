@@ -130,9 +130,9 @@ export class ProbeDriver implements TestDriver {
     }
     if (finding) return { reading: { ...probed.reading, outcome: 'fail', summary: lastLine(finding) } };
 
+    if (!this.leaks.can(guest)) return probed;
     context.progress('look for leaked memory');
     const leaks = await this.leaks.check(guest);
-    if (!leaks) return probed;
     work.push(leaks);
     if (leaks.outcome) return probed;
     const notChecked = failureOf('kmemleak', leaks);
