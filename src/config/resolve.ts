@@ -59,8 +59,8 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
     definition.series.map((source, index) => ownSource(definition, source, index, tree)),
   );
   // A variant without patches of its own is its base series: that is what @N counts then.
-  const below = await baseSources(definition);
-  const counted = own.length === 0 ? below : own;
+  const base = await baseSources(definition);
+  const [below, counted] = own.length === 0 ? [[], base] : [base, own];
   const notes = [
     ...(first === undefined ? [] : [`first ${first} of its patches`]),
     ...(instrument ? ['instrumented'] : []),
@@ -74,7 +74,7 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
     },
     title: notes.length === 0 ? definition.title : `${definition.title} (${notes.join(', ')})`,
     series: [
-      ...(own.length === 0 ? [] : below),
+      ...below,
       ...(first === undefined ? counted : await cut(asked, counted, first)),
       ...(instrument ? await instrumentSources(definition, asked, first !== undefined) : []),
     ],

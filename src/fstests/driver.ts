@@ -91,9 +91,7 @@ export class FstestsDriver implements TestDriver {
         observed: failure ?? 'has no test and scratch devices',
       });
     }
-    const looked = await this.leaks.prepare(guest);
-    const notLooked = failureOf('kmemleak', looked);
-    if (notLooked) throw new InfraError({ subject: `guest ${guest.name}`, observed: notLooked });
+    await this.leaks.prepare(guest);
     this.prepared.set(guest, { testDevice, scratchDevice });
   }
 
@@ -180,16 +178,10 @@ export class FstestsDriver implements TestDriver {
     work: SupervisedResult[],
   ): Promise<Reading> {
     if (reading.outcome === 'notrun' || reading.outcome === 'infra') return reading;
-    if (!guest.alive || !this.leaks.can(guest)) return reading;
-    context.progress('look for leaked memory');
-    const result = await this.leaks.check(guest);
-    work.push(result);
-    if (result.outcome) return reading;
-    const failure = failureOf('kmemleak', result);
+    if (!guest.alive) return reading;
+    const { report, failure } = await this.leaks.look(guest, context, work);
     if (failure) return infra(failure);
-    const report = result.exec?.stdout;
     if (!report) return reading;
-    await save(context.filesDir, 'kmemleak.txt', report);
     const before = reading.outcome === 'pass' ? '' : `; ${reading.summary}`;
     return { ...reading, outcome: 'fail', summary: `memory leak, see kmemleak.txt${before}` };
   }

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { InfraError } from '../core/errors.js';
 import type { Guest, SupervisedResult } from '../guest/types.js';
+import type { CellContext } from './driver.js';
+import { save } from './evidence.js';
+import { failureOf } from './incidents.js';
 
 /** A debugfs beside the usual one, in which the detector is not hidden from us. */
 const DEBUGFS = '/run/enokey/debugfs';
@@ -36,26 +40,42 @@ echo able`;
 
 /** Asks guests with a debug kernel what memory nothing points to any more. */
 export class LeakCheck {
-  private readonly able = new WeakSet<Guest>();
+  /** Guests that were asked whether they have the detector, and their answer. */
+  private readonly able = new WeakMap<Guest, boolean>();
 
-  /** Once a boot, before the first test: what is there by then is nobody's. */
-  async prepare(guest: Guest): Promise<SupervisedResult> {
+  /**
+   * Before the first test of a boot, and at no later call: what is there by then is nobody's.
+   * @throws InfraError when the guest could not be asked.
+   */
+  async prepare(guest: Guest): Promise<void> {
+    if (this.able.has(guest)) return;
     const result = await this.run(guest, PREPARE);
-    if (result.exec?.stdout.trim() === 'able') this.able.add(guest);
-    return result;
-  }
-
-  /** Whether this guest's kernel has the detector. */
-  can(guest: Guest): boolean {
-    return this.able.has(guest);
+    const failure = failureOf('kmemleak', result);
+    if (failure) throw new InfraError({ subject: `guest ${guest.name}`, observed: failure });
+    this.able.set(guest, result.exec?.stdout.trim() === 'able');
   }
 
   /**
-   * After a test, when its file system is unmounted or idle again. stdout is the report, empty when nothing leaked;
-   * what was reported once is not reported again.
+   * After a test, when its file system is unmounted or idle again. The report is kept as kmemleak.txt and returned;
+   * there is none when nothing leaked or the kernel cannot tell, and what was reported once is not reported again.
+   * What was run joins `work`.
    */
-  check(guest: Guest): Promise<SupervisedResult> {
-    return this.run(guest, `${SCAN} && ${FORGET}`);
+  async look(
+    guest: Guest,
+    context: CellContext,
+    work: SupervisedResult[],
+  ): Promise<{ readonly report?: string; readonly failure?: string }> {
+    if (!this.able.get(guest)) return {};
+    context.progress('look for leaked memory');
+    const result = await this.run(guest, `${SCAN} && ${FORGET}`);
+    work.push(result);
+    if (result.outcome) return {};
+    const failure = failureOf('kmemleak', result);
+    if (failure) return { failure };
+    const report = result.exec?.stdout;
+    if (!report) return {};
+    await save(context.filesDir, 'kmemleak.txt', report);
+    return { report };
   }
 
   private run(guest: Guest, script: string): Promise<SupervisedResult> {

@@ -63,18 +63,12 @@ export class ProbeDriver implements TestDriver {
     await this.must(guest, ['chmod', '0755', GUEST_PROBE], limitMs);
     for (const tool of filesystemOf(filesystem).tools)
       await guest.push(path.join(this.shipped, tool), GUEST_TOOLS);
-    this.demand(guest, 'kmemleak', await this.leaks.prepare(guest));
+    await this.leaks.prepare(guest);
   }
 
   private async must(guest: Guest, argv: readonly string[], limitMs: number): Promise<void> {
-    this.demand(guest, argv[0] ?? '', await guest.exec(argv, { limitMs }));
-  }
-
-  private demand(guest: Guest, what: string, result: SupervisedResult): void {
-    const failure = result.reason ?? failureOf(what, result);
-    if (result.outcome !== undefined || failure) {
-      throw new InfraError({ subject: `guest ${guest.name}`, observed: failure ?? String(result.outcome) });
-    }
+    const failure = failureOf(argv[0] ?? '', await guest.exec(argv, { limitMs }));
+    if (failure) throw new InfraError({ subject: `guest ${guest.name}`, observed: failure });
   }
 
   async run(guest: Guest, context: CellContext): Promise<CellReading> {
@@ -130,15 +124,8 @@ export class ProbeDriver implements TestDriver {
     }
     if (finding) return { reading: { ...probed.reading, outcome: 'fail', summary: lastLine(finding) } };
 
-    if (!this.leaks.can(guest)) return probed;
-    context.progress('look for leaked memory');
-    const leaks = await this.leaks.check(guest);
-    work.push(leaks);
-    if (leaks.outcome) return probed;
-    const notChecked = failureOf('kmemleak', leaks);
-    if (notChecked) return infra(notChecked);
-    if (leaks.exec?.stdout) await save(context.filesDir, 'kmemleak.txt', leaks.exec.stdout);
-    return probed;
+    const { failure } = await this.leaks.look(guest, context, work);
+    return failure ? infra(failure) : probed;
   }
 
   private async probe(

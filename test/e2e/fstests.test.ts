@@ -11,7 +11,7 @@ import { ensurePortBinary } from '../../src/fstests/port-binary.js';
 import { PortDriver } from '../../src/fstests/port-driver.js';
 import type { CellReading, TestDriver } from '../../src/run/driver.js';
 import type { Guest } from '../../src/guest/types.js';
-import { TREES } from '../helpers/fstests-run.js';
+import { treeBuild, TREES } from '../helpers/fstests-run.js';
 import { tempDir } from '../helpers/temp.js';
 import { enokey } from './support/cli.js';
 import { e2eContext, e2eGuest, REPOSITORY } from './support/guest.js';
@@ -102,15 +102,7 @@ async function treeDriver(tree: string): Promise<FstestsDriver> {
     disk,
   ]);
   return new FstestsDriver({
-    build: {
-      commit: '0'.repeat(40),
-      name: tree,
-      disk,
-      tree: path.join(TREES, tree),
-      misfits: [],
-      overridden: new Map(),
-      key: '0',
-    },
+    build: treeBuild(tree, disk),
     limits: await readLimits(limitsFile),
     timeFactor: 1,
     manifestFile: path.join(REPOSITORY, 'fstests-overrides/common/overrides.yaml'),

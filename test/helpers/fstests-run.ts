@@ -4,11 +4,25 @@ import path from 'node:path';
 
 import type { Variant } from '../../src/config/types.js';
 import type { Incident } from '../../src/guest/types.js';
+import type { FstestsBuild } from '../../src/fstests/build.js';
 import { FstestsDriver } from '../../src/fstests/driver.js';
 import type { CellReading } from '../../src/run/driver.js';
 import { LocalGuest } from './local-guest.js';
 
 export const TREES = path.resolve(import.meta.dirname, '../fixtures/fstests/trees');
+
+/** A tree below TREES as if it had been built and packed into `disk`. */
+export function treeBuild(name: string, disk = '/nowhere'): FstestsBuild {
+  return {
+    commit: '0'.repeat(40),
+    name,
+    disk,
+    tree: path.join(TREES, name),
+    misfits: [],
+    overridden: new Map(),
+    key: '0',
+  };
+}
 
 export interface LyingRun extends CellReading {
   readonly guest: LocalGuest;
@@ -31,15 +45,7 @@ export async function runTree(
   const { incident, leaked } = options;
   const guest = new LocalGuest({ dir, tree: path.join(TREES, tree), incident, leaked });
   const driver = new FstestsDriver({
-    build: {
-      commit: '0'.repeat(40),
-      name: tree,
-      disk: '/nowhere',
-      tree: path.join(TREES, tree),
-      misfits: [],
-      overridden: new Map(),
-      key: '0',
-    },
+    build: treeBuild(tree),
     limits: { default: options.limitSeconds ?? 100, tests: {} },
     timeFactor: 1,
     manifestFile: '/nowhere/common/overrides.yaml',
