@@ -5,6 +5,7 @@ import path from 'node:path';
 
 import { Flags } from '@oclif/core';
 
+import { parseIterations } from '../run/iterations.js';
 import type { MatrixOptions, PlanHost } from '../run/request.js';
 
 /** A comma-separated list: `--fs ext4,f2fs`. */
@@ -15,8 +16,11 @@ export function splitList(value: string | undefined): readonly string[] | undefi
 /** Flags of the commands that run cells. */
 export const runFlags = {
   fs: Flags.string({ summary: 'File systems, comma-separated', helpValue: 'LIST' }),
-  // Bounds are checked by the service: `-n 0` and `-n -1` get the same answer as from enokey.yaml.
-  iterations: Flags.integer({ char: 'n', summary: 'Iterations of every test', helpValue: 'N' }),
+  iterations: Flags.string({
+    char: 'n',
+    summary: 'Iterations of every test; some more or less often: 5,generic/595=20',
+    helpValue: 'N[,TEST=N...]',
+  }),
   seed: Flags.integer({
     summary: 'Seed of the order and of every probe; random when left out',
     helpValue: 'S',
@@ -43,7 +47,7 @@ export const runFlags = {
 
 interface RunFlagValues {
   readonly fs?: string;
-  readonly iterations?: number;
+  readonly iterations?: string;
   readonly seed?: number;
   readonly quick: boolean;
   readonly profile?: string;
@@ -57,7 +61,7 @@ interface RunFlagValues {
 export function matrixOptions(flags: RunFlagValues, cwd: string): MatrixOptions {
   return {
     filesystems: splitList(flags.fs),
-    iterations: flags.iterations,
+    ...(flags.iterations === undefined ? {} : parseIterations(flags.iterations)),
     seed: flags.seed,
     profile: flags.profile,
     tree: flags.tree === undefined ? undefined : path.resolve(cwd, flags.tree),

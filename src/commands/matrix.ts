@@ -36,12 +36,15 @@ Exit codes: 0 all as the contracts say, 1 a cell is not (or none ran), 69 the ma
   protected override async execute(): Promise<object> {
     const { flags, settings, context } = this;
     const cwd = process.cwd();
-    const [{ RunFolder, findRun, runsDir }, { planMatrix, selectTests }, { checkRestated }] =
-      await Promise.all([
-        import('../run/folder.js'),
-        import('../run/request.js'),
-        import('../run/resume.js'),
-      ]);
+    const [
+      { RunFolder, findRun, runsDir },
+      { planMatrix, selectTestIterations, selectTests },
+      { checkRestated },
+    ] = await Promise.all([
+      import('../run/folder.js'),
+      import('../run/request.js'),
+      import('../run/resume.js'),
+    ]);
     const { hostMachinery, otherTests } = await import('../run/machinery.js');
     const selection = flags.resume
       ? undefined
@@ -66,7 +69,10 @@ Exit codes: 0 all as the contracts say, 1 a cell is not (or none ran), 69 the ma
     if (flags.resume) {
       const there = await folder.readPlan();
       const tests = options.tests && selectTests(options.tests, host.otherTests);
-      if (there) checkRestated(there, { ...options, tests });
+      if (there) {
+        const testIterations = selectTestIterations(options.testIterations, there.tests, host.otherTests);
+        checkRestated(there, { ...options, tests, testIterations });
+      }
       if (flags['dry-run']) plan = there;
     }
     if (flags['dry-run'] && plan) {

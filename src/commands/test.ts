@@ -41,11 +41,12 @@ export default class Test extends EnokeyCommand<typeof Test> {
       variants: [args.variant],
       cwd,
     });
+    const options = matrixOptions(flags, cwd);
     const plan = await planMatrix(
       settings,
       {
-        ...matrixOptions(flags, cwd),
-        iterations: flags.iterations ?? 1,
+        ...options,
+        iterations: options.iterations ?? 1,
         variants: [args.variant],
         tests: selection.tests,
         fstests: selection.plan,

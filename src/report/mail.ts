@@ -18,9 +18,10 @@ export const MAIL_WIDTH = 72;
 
 function header(summary: Summary): string[] {
   const { plan, environment } = summary;
+  const others = Object.entries(plan.testIterations ?? {}).map(([test, count]) => `${test}: ${count}`);
   const lines = [
     `Run ${plan.id}: ${summary.done} of ${summary.planned} cells${summary.complete ? '' : ' -- PARTIAL, not finished'}`,
-    `${plural(plan.variants.length, 'variant')} x ${plural(plan.filesystems.length, 'file system')} x ${plural(plan.tests.length, 'test')} x ${plural(plan.iterations, 'iteration')}, seed ${plan.seed}`,
+    `${plural(plan.variants.length, 'variant')} x ${plural(plan.filesystems.length, 'file system')} x ${plural(plan.tests.length, 'test')} x ${plural(plan.iterations, 'iteration')}${others.length > 0 ? ` (${others.join(', ')})` : ''}, seed ${plan.seed}`,
   ];
   if (summary.startedAt)
     lines.push(`Measured ${summary.startedAt.slice(0, 19)}Z to ${summary.endedAt?.slice(0, 19)}Z`);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { CellKey } from '../core/outcome.js';
 import { runsOn } from '../fstests/names.js';
+import { iterationInRound, type Iterations } from './iterations.js';
 import { randomStream, shuffle } from './seeds.js';
 import type { RunPlan } from './types.js';
 
@@ -15,6 +16,7 @@ export interface PlanRequest {
   readonly createdAt: Date;
   readonly seed: number;
   readonly iterations: number;
+  readonly testIterations?: Iterations['testIterations'];
   readonly variants: readonly PlannedVariant[];
   readonly tests: readonly string[];
   readonly profile: string;
@@ -30,13 +32,17 @@ export interface PlanRequest {
 
 /**
  * The order of the cells. Iterations are the outer loop, so that a run that is cut short has about as many of
- * each; within one, file systems and tests come in a shuffled order and the variants of each follow each other
- * at once, in a shuffled order of their own: whatever drifts on the host (load, temperature, page cache) meets
- * all variants alike. Where more variants are asked for than guests may live, that would boot a guest for
- * nearly every cell, so then a variant runs all its cells of one iteration in a row.
+ * each, or, where tests differ in how often they run, about the same share; within one, file systems and tests
+ * come in a shuffled order and the variants of each follow each other at once, in a shuffled order of their own:
+ * whatever drifts on the host (load, temperature, page cache) meets all variants alike. Where more variants are
+ * asked for than guests may live, that would boot a guest for nearly every cell, so then a variant runs all its
+ * cells of one iteration in a row.
  */
 export function orderCells(
-  request: Pick<PlanRequest, 'seed' | 'iterations' | 'variants' | 'tests' | 'liveGuests' | 'freshGuest'>,
+  request: Pick<
+    PlanRequest,
+    'seed' | 'iterations' | 'testIterations' | 'variants' | 'tests' | 'liveGuests' | 'freshGuest'
+  >,
 ): CellKey[] {
   const random = randomStream(request.seed, 'order');
   const all = request.variants.flatMap((variant) =>
@@ -50,12 +56,17 @@ export function orderCells(
   const groupOf = (cell: (typeof all)[number]): string =>
     byVariant ? cell.variant : `${cell.filesystem}\0${cell.test}`;
   const cells: CellKey[] = [];
-  for (let iteration = 0; iteration < request.iterations; iteration++) {
-    const groups = new Map<string, typeof all>();
-    for (const cell of all) groups.set(groupOf(cell), [...(groups.get(groupOf(cell)) ?? []), cell]);
-    for (const name of shuffle([...groups.keys()], random)) {
-      for (const cell of shuffle(groups.get(name) ?? [], random)) cells.push({ ...cell, iteration });
+  const count = (test: string): number => request.testIterations?.[test] ?? request.iterations;
+  const rounds = Math.max(0, ...request.tests.map(count));
+  for (let round = 0; round < rounds; round++) {
+    const groups = new Map<string, CellKey[]>();
+    for (const cell of all) {
+      const iteration = iterationInRound(round, rounds, count(cell.test));
+      if (iteration === undefined) continue;
+      groups.set(groupOf(cell), [...(groups.get(groupOf(cell)) ?? []), { ...cell, iteration }]);
     }
+    for (const name of shuffle([...groups.keys()], random))
+      cells.push(...shuffle(groups.get(name) ?? [], random));
   }
   return cells;
 }
@@ -68,6 +79,7 @@ export function makePlan(request: PlanRequest): RunPlan {
     createdAt: request.createdAt.toISOString(),
     seed: request.seed,
     iterations: request.iterations,
+    ...(request.testIterations ? { testIterations: request.testIterations } : {}),
     variants: request.variants.map((variant) => variant.name),
     filesystems,
     tests: request.tests,

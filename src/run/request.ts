@@ -6,13 +6,11 @@ import { planArguments } from '../probe/arguments.js';
 import { isProbe, PROBE_TESTS, type Effort } from '../probe/catalog.js';
 import { FILESYSTEM_NAMES } from '../probe/filesystems.js';
 import { newRunId } from './folder.js';
+import { iterationsText, requireIterations, type Iterations } from './iterations.js';
 import { makePlan, type PlannedVariant } from './plan.js';
 import type { Restated } from './resume.js';
 import { MAX_SEED } from './seeds.js';
 import type { RunPlan } from './types.js';
-
-/** More than this is a slip of the finger. */
-const MAX_ITERATIONS = 100_000;
 
 const MAX_LIVE_GUESTS = 8;
 
@@ -71,6 +69,30 @@ export function selectTests(names: readonly string[], otherTests: readonly strin
   return [...new Set(selected)];
 }
 
+/**
+ * Iterations by the full names of tests: `open-fd` and `probes` as in a list of tests.
+ * @param tests those of the run
+ * @throws UserError for one that does not exist, or that is not in the run
+ */
+export function selectTestIterations(
+  asked: Iterations['testIterations'],
+  tests: readonly string[],
+  otherTests: readonly string[] = [],
+): Iterations['testIterations'] {
+  if (!asked) return undefined;
+  const named = Object.entries(asked).flatMap(([name, count]) =>
+    selectTests([name], otherTests).map((test) => {
+      if (tests.includes(test)) return [test, count] as const;
+      throw new UserError({
+        subject: `iterations of ${name}`,
+        observed: `${test} is not in this run`,
+        next: `add it to --tests, or leave ${name}= out`,
+      });
+    }),
+  );
+  return Object.fromEntries(named);
+}
+
 /** @throws UserError */
 export function selectFilesystems(names: readonly string[]): readonly string[] {
   const wanted = unique(names, 'file systems');
@@ -104,12 +126,8 @@ export async function planMatrix(
     : [...PROBE_TESTS, ...host.otherTests];
   const wantedFilesystems = options.filesystems ?? settings.filesystems;
   const filesystems = wantedFilesystems && selectFilesystems(wantedFilesystems);
-  const iterations = requireWhole(
-    'iterations',
-    options.iterations ?? settings.iterations ?? 5,
-    1,
-    MAX_ITERATIONS,
-  );
+  const iterations = requireIterations('iterations', options.iterations ?? settings.iterations ?? 5);
+  const testIterations = selectTestIterations(options.testIterations, tests, host.otherTests);
   const seed = requireWhole('seed', options.seed ?? host.randomSeed, 0, MAX_SEED);
   const cpus = requireWhole('guest CPUs', options.guestCpus ?? Math.min(2, host.cpus), 1, 64);
   const memoryMiB = requireWhole('guest memory (MiB)', options.guestMemoryMiB ?? 1024, 256, 1024 * 1024);
@@ -131,6 +149,7 @@ export async function planMatrix(
     createdAt: host.now,
     seed,
     iterations,
+    testIterations,
     variants,
     tests,
     profile,
@@ -147,6 +166,7 @@ export async function planMatrix(
       tree,
       seed,
       iterations,
+      testIterations,
       tests,
       variants: names,
       filesystems,
@@ -166,7 +186,8 @@ export function reproduceCommand(options: MatrixOptions): string {
   const rest = tests.filter((test) => !isProbe(test));
   const allProbes = PROBE_TESTS.every((test) => tests.includes(test));
   list('--tests', allProbes ? ['probes', ...rest] : tests);
-  words.push('-n', String(options.iterations), '--seed', String(options.seed));
+  words.push('-n', quoted(iterationsText(options.iterations ?? 0, options.testIterations)));
+  words.push('--seed', String(options.seed));
   if (options.effort === 'quick') words.push('--quick');
   if (options.profile && options.profile !== 'default') words.push('--profile', options.profile);
   if (options.tree !== undefined) words.push('--tree', quoted(options.tree));

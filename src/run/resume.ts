@@ -8,6 +8,7 @@ export interface Restated {
   readonly filesystems?: readonly string[];
   readonly tests?: readonly string[];
   readonly iterations?: number;
+  readonly testIterations?: Readonly<Record<string, number>>;
   readonly seed?: number;
   readonly profile?: string;
   readonly tree?: string;

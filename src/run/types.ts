@@ -64,7 +64,9 @@ export interface RunPlan {
   readonly id: string;
   readonly createdAt: string;
   readonly seed: number;
+  /** Of each test that `testIterations` does not name. */
   readonly iterations: number;
+  readonly testIterations?: Readonly<Record<string, number>>;
   readonly variants: readonly string[];
   readonly filesystems: readonly string[];
   readonly tests: readonly string[];

@@ -118,6 +118,15 @@ const five = (lost: readonly number[], changes: Partial<CellResult> = {}): CellR
   lost.map((one, iteration) => race(one, 5000, { iteration, ...changes }));
 
 describe('the mail', () => {
+  it('says which tests ran more or less often than the others', () => {
+    const record = runOf(five([0]));
+    const plan = { ...record.plan, testIterations: { 'generic/595': 20 } };
+    expect(mailText(summarise(record))).toContain('x 5 iterations, seed 1');
+    expect(mailText(summarise({ ...record, plan }))).toMatch(
+      /x 5\s+iterations\s+\(generic\/595:\s+20\),\s+seed\s+1\n/,
+    );
+  });
+
   it('shows a row with its rate and interval', () => {
     const text = mailText(summarise(runOf(five([0, 0, 0, 0, 0]))));
     expect(text).toMatch(/^ stock ext4 race-append pass 5\/5 0\/25000 lost {2}0\.00% \[0\.00, 0\.02\]$/m);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { PROBE_TESTS } from '../../../src/probe/catalog.js';
 import { RunFolder, safeName } from '../../../src/run/folder.js';
+import { parseIterations } from '../../../src/run/iterations.js';
 import { cellId, orderCells } from '../../../src/run/plan.js';
 import { selectFilesystems, selectTests } from '../../../src/run/request.js';
 import { cellSeed } from '../../../src/run/seeds.js';
@@ -50,6 +51,21 @@ describe('the order of cells', () => {
     const changes = cells.filter((cell, i) => i > 0 && cell.variant !== cells[i - 1]?.variant).length;
     expect(changes).toBeLessThan(3 * 3);
   });
+
+  it('spreads the iterations of a test that runs less often than another', () => {
+    const cells = orderCells({ ...BASE, testIterations: { 'probe/mmap': 9 } });
+    expect(cells).toHaveLength(3 * 2 * (3 + 9));
+    expect(new Set(cells.map(cellId)).size).toBe(cells.length);
+    const ofOne = cells.filter((cell) => cell.variant === 'a' && cell.filesystem === 'ext4');
+    const often = ofOne.filter((cell) => cell.test === 'probe/mmap').map((cell) => cell.iteration);
+    expect(often).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    const rounds = ofOne.flatMap((cell, i) =>
+      cell.test === 'probe/open-fd'
+        ? [ofOne.slice(0, i + 2).findLast((other) => other.test === 'probe/mmap')?.iteration]
+        : [],
+    );
+    expect(rounds).toEqual([0, 3, 6]);
+  });
 });
 
 describe('the seed of a cell', () => {
@@ -90,6 +106,18 @@ describe('a plan', () => {
     expect((await planFake({ iterations: 2, seed: 3, filesystems: ['ext4'] })).command).toBe(
       'enokey matrix --variants stock,soft --fs ext4 --tests probes -n 2 --seed 3 --quick',
     );
+  });
+
+  it('knows how often each test runs, by its full name', async () => {
+    const plan = await planFake({ seed: 3, filesystems: ['ext4'], ...parseIterations('2,mmap=4') });
+    expect(plan).toMatchObject({ iterations: 2, testIterations: { 'probe/mmap': 4 } });
+    expect(plan.command).toContain(' -n 2,probe/mmap=4 ');
+    const ofMmap = plan.cells.filter((cell) => cell.test === 'probe/mmap' && cell.variant === 'soft');
+    expect(ofMmap).toHaveLength(4);
+    await expect(planFake({ tests: ['open-fd'], ...parseIterations('mmap=4') })).rejects.toThrow(
+      /iterations of mmap: probe\/mmap is not in this run/,
+    );
+    await expect(planFake(parseIterations('map=4'))).rejects.toThrow(/test map: unknown/);
   });
 });
 
