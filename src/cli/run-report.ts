@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { reportJson, reportTable } from '../report/formats.js';
+import { leftOutText } from '../report/left-out.js';
 import { summarise, type Summary } from '../report/summary.js';
 import { tellingLines } from '../report/tell-apart.js';
 import { verdictOf } from '../report/verdict.js';
@@ -66,6 +67,7 @@ export function planText(plan: RunPlan, estimate: Estimate): string {
     table(['variant', 'fs', 'test', 'iterations', 'arguments'], rows),
     '',
     `${estimate.cells} cells, ${estimate.boots} boots, at most ${plan.liveGuests} guests of ${plan.guest.memoryMiB} MiB at once, seed ${plan.seed}`,
+    ...(plan.leftOut ?? []).map((one) => `left out: ${leftOutText(one)}`),
     `order begins with: ${first.join('; ')}`,
     `about ${minutes(estimate.ms)} under TCG, less on KVM; building kernels and the image not counted`,
     plan.command,

@@ -62,7 +62,7 @@ Exit codes: 0 all as the contracts say, 1 a cell is not (or none ran), 69 the ma
     const host = planHost([...otherTests(settings), ...(selection?.fstests ?? [])]);
     let plan = flags.resume
       ? undefined
-      : await planMatrix(settings, { ...options, fstests: selection?.plan }, host);
+      : await planMatrix(settings, { ...options, exclude: settings.exclude, fstests: selection?.plan }, host);
     const folder = flags.resume
       ? await findRun(context.dirs, flags.run, runDir)
       : new RunFolder(runDir ?? path.join(runsDir(context.dirs), plan?.id ?? ''));

@@ -7,6 +7,7 @@ import {
   type ComparedLosses,
   type ComparedRow,
 } from './compare.js';
+import { leftOutText } from './left-out.js';
 import { details, lossText, resultText } from './row-text.js';
 import type { Summary } from './summary.js';
 import { tellingLines } from './tell-apart.js';
@@ -23,6 +24,7 @@ function header(summary: Summary): string[] {
     `Run ${plan.id}: ${summary.done} of ${summary.planned} cells${summary.complete ? '' : ' -- PARTIAL, not finished'}`,
     `${plural(plan.variants.length, 'variant')} x ${plural(plan.filesystems.length, 'file system')} x ${plural(plan.tests.length, 'test')} x ${plural(plan.iterations, 'iteration')}${others.length > 0 ? ` (${others.join(', ')})` : ''}, seed ${plan.seed}`,
   ];
+  for (const one of plan.leftOut ?? []) if (one.cells > 0) lines.push(`Left out: ${leftOutText(one)}`);
   if (summary.startedAt)
     lines.push(`Measured ${summary.startedAt.slice(0, 19)}Z to ${summary.endedAt?.slice(0, 19)}Z`);
   lines.push('');

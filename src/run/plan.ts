@@ -2,6 +2,7 @@
 import type { CellKey } from '../core/outcome.js';
 import { runsOn } from '../fstests/names.js';
 import { iterationInRound, type Iterations } from './iterations.js';
+import { leaveOut, type Exclusion, type LeftOut } from './left-out.js';
 import { randomStream, shuffle } from './seeds.js';
 import type { RunPlan } from './types.js';
 
@@ -18,6 +19,7 @@ export interface PlanRequest {
   readonly iterations: number;
   readonly testIterations?: Iterations['testIterations'];
   readonly variants: readonly PlannedVariant[];
+  readonly exclude?: readonly Exclusion[];
   readonly tests: readonly string[];
   readonly profile: string;
   readonly tree?: string;
@@ -41,26 +43,27 @@ export interface PlanRequest {
 export function orderCells(
   request: Pick<
     PlanRequest,
-    'seed' | 'iterations' | 'testIterations' | 'variants' | 'tests' | 'liveGuests' | 'freshGuest'
+    'seed' | 'iterations' | 'testIterations' | 'variants' | 'exclude' | 'tests' | 'liveGuests' | 'freshGuest'
   >,
-): CellKey[] {
+): { readonly cells: CellKey[]; readonly leftOut: readonly LeftOut[] } {
   const random = randomStream(request.seed, 'order');
-  const all = request.variants.flatMap((variant) =>
+  const count = (test: string): number => request.testIterations?.[test] ?? request.iterations;
+  const combinations = request.variants.flatMap((variant) =>
     variant.filesystems.flatMap((filesystem) =>
       request.tests
         .filter((test) => runsOn(test, filesystem))
         .map((test) => ({ variant: variant.name, filesystem, test })),
     ),
   );
+  const { kept, leftOut } = leaveOut(combinations, request.exclude ?? [], count);
   const byVariant = !request.freshGuest && request.variants.length > request.liveGuests;
-  const groupOf = (cell: (typeof all)[number]): string =>
+  const groupOf = (cell: Omit<CellKey, 'iteration'>): string =>
     byVariant ? cell.variant : `${cell.filesystem}\0${cell.test}`;
   const cells: CellKey[] = [];
-  const count = (test: string): number => request.testIterations?.[test] ?? request.iterations;
-  const rounds = Math.max(0, ...request.tests.map(count));
+  const rounds = Math.max(0, ...kept.map((cell) => count(cell.test)));
   for (let round = 0; round < rounds; round++) {
     const groups = new Map<string, CellKey[]>();
-    for (const cell of all) {
+    for (const cell of kept) {
       const iteration = iterationInRound(round, rounds, count(cell.test));
       if (iteration === undefined) continue;
       groups.set(groupOf(cell), [...(groups.get(groupOf(cell)) ?? []), { ...cell, iteration }]);
@@ -68,10 +71,11 @@ export function orderCells(
     for (const name of shuffle([...groups.keys()], random))
       cells.push(...shuffle(groups.get(name) ?? [], random));
   }
-  return cells;
+  return { cells, leftOut };
 }
 
 export function makePlan(request: PlanRequest): RunPlan {
+  const { cells, leftOut } = orderCells(request);
   const filesystems = [...new Set(request.variants.flatMap((variant) => variant.filesystems))];
   return {
     version: 1,
@@ -91,7 +95,8 @@ export function makePlan(request: PlanRequest): RunPlan {
     freshGuest: request.freshGuest,
     probeArgs: request.probeArgs,
     ...(request.fstests ? { fstests: request.fstests } : {}),
-    cells: orderCells(request),
+    ...(leftOut.length > 0 ? { leftOut } : {}),
+    cells,
     command: request.command,
   };
 }

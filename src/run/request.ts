@@ -7,6 +7,7 @@ import { isProbe, PROBE_TESTS, type Effort } from '../probe/catalog.js';
 import { FILESYSTEM_NAMES } from '../probe/filesystems.js';
 import { newRunId } from './folder.js';
 import { iterationsText, requireIterations, type Iterations } from './iterations.js';
+import type { Exclusion } from './left-out.js';
 import { makePlan, type PlannedVariant } from './plan.js';
 import type { Restated } from './resume.js';
 import { MAX_SEED } from './seeds.js';
@@ -19,6 +20,8 @@ export interface MatrixOptions extends Restated {
   readonly accelerator?: RunPlan['accelerator'];
   readonly effort?: Effort;
   readonly freshGuest?: boolean;
+  /** Cells to leave out. */
+  readonly exclude?: readonly Exclusion[];
   readonly guestCpus?: number;
   readonly guestMemoryMiB?: number;
   /** Of the fstests tests among `tests`. */
@@ -144,13 +147,14 @@ export async function planMatrix(
   const tree = options.tree ?? settings.tree;
   const profile = options.profile ?? settings.profile ?? 'default';
   const fitting = Math.floor(host.availableMiB / (memoryMiB + 256));
-  return makePlan({
+  const plan = makePlan({
     id: newRunId(host.now),
     createdAt: host.now,
     seed,
     iterations,
     testIterations,
     variants,
+    exclude: options.exclude,
     tests,
     profile,
     tree,
@@ -172,6 +176,14 @@ export async function planMatrix(
       filesystems,
     }),
   });
+  if (plan.cells.length === 0 && plan.leftOut) {
+    throw new UserError({
+      subject: 'this run',
+      observed: 'all its cells are excluded',
+      next: `see exclude: in ${settings.file ?? 'enokey.yaml'}`,
+    });
+  }
+  return plan;
 }
 
 /** The command line that repeats a run; shell-quoted. */

@@ -3,6 +3,7 @@ import type { CellKey, Mark, Outcome } from '../core/outcome.js';
 import type { FstestsPlan } from '../fstests/selection.js';
 import type { BootTimes } from '../guest/types.js';
 import type { Reading } from '../probe/types.js';
+import type { LeftOut } from './left-out.js';
 
 /** How a cell stands to its variant's contract. */
 export type Standing = 'as-contracted' | 'unexpected' | 'no-contract';
@@ -84,6 +85,8 @@ export interface RunPlan {
   readonly probeArgs: Readonly<Record<string, readonly string[]>>;
   /** Absent when no test of fstests is among the tests. */
   readonly fstests?: FstestsPlan;
+  /** What the user's configuration took out; absent when it takes out nothing. */
+  readonly leftOut?: readonly LeftOut[];
   /** In the seeded order in which they run. */
   readonly cells: readonly CellKey[];
   /** The command line that repeats it. */

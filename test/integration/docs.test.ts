@@ -97,6 +97,9 @@ describe('the documents', () => {
     });
     expect(planned.stderr).toBe('');
     expect(planned.exitCode).toBe(0);
-    expect(planned.stdout).toContain('mine');
+    expect(planned.stdout).toMatch(/^mine +ext4 /m);
+    expect(planned.stdout).toMatch(/^stock +f2fs /m);
+    expect(planned.stdout).not.toMatch(/^mine +f2fs /m);
+    expect(planned.stdout).toMatch(/^left out: all tests on f2fs of mine: \d+ cells \(not touched\)$/m);
   });
 });

@@ -118,6 +118,16 @@ const five = (lost: readonly number[], changes: Partial<CellResult> = {}): CellR
   lost.map((one, iteration) => race(one, 5000, { iteration, ...changes }));
 
 describe('the mail', () => {
+  it('says what was left out, and why', () => {
+    const leftOut = [
+      { filesystem: 'ext4', test: 'generic/595', reason: 'the port does', cells: 20 },
+      { test: 'mmap', cells: 0 },
+    ];
+    const text = mailText(summarise(runOf(five([0]), { leftOut })));
+    expect(text).toMatch(/^Left out: generic\/595 on ext4: 20 cells \(the port does\)$/m);
+    expect(text).not.toContain('mmap');
+  });
+
   it('says which tests ran more or less often than the others', () => {
     const record = runOf(five([0]));
     const plan = { ...record.plan, testIterations: { 'generic/595': 20 } };

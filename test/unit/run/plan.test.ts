@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { PROBE_TESTS } from '../../../src/probe/catalog.js';
+import { leftOutText } from '../../../src/report/left-out.js';
 import { RunFolder, safeName } from '../../../src/run/folder.js';
 import { parseIterations } from '../../../src/run/iterations.js';
 import { cellId, orderCells } from '../../../src/run/plan.js';
@@ -20,7 +21,7 @@ const BASE = {
 
 describe('the order of cells', () => {
   it('has every cell once and iterations in blocks', () => {
-    const cells = orderCells(BASE);
+    const cells = orderCells(BASE).cells;
     expect(cells).toHaveLength(3 * 2 * 2 * 3);
     expect(new Set(cells.map(cellId)).size).toBe(cells.length);
     const iterations = cells.map((cell) => cell.iteration);
@@ -33,7 +34,7 @@ describe('the order of cells', () => {
   });
 
   it('lets the variants of a test follow each other at once', () => {
-    const cells = orderCells(BASE);
+    const cells = orderCells(BASE).cells;
     for (let i = 0; i < cells.length; i += 3) {
       const block = cells.slice(i, i + 3);
       expect(new Set(block.map((cell) => `${cell.filesystem} ${cell.test}`)).size).toBe(1);
@@ -42,18 +43,35 @@ describe('the order of cells', () => {
   });
 
   it('does not always begin with the same variant', () => {
-    const cells = orderCells({ ...BASE, iterations: 10 });
+    const cells = orderCells({ ...BASE, iterations: 10 }).cells;
     expect(new Set(cells.filter((_, i) => i % 3 === 0).map((cell) => cell.variant)).size).toBe(3);
   });
 
+  it('has no cell that is excluded, and counts those', () => {
+    const { cells, leftOut } = orderCells({
+      ...BASE,
+      exclude: [{ variant: 'a', test: 'open-fd' }, { filesystem: 'f2fs', reason: 'slow' }, { test: 'paths' }],
+      testIterations: { 'probe/mmap': 1 },
+    });
+    expect(cells.filter((cell) => cell.filesystem === 'f2fs')).toEqual([]);
+    expect(cells.filter((cell) => cell.variant === 'a').map((cell) => cell.test)).toEqual(['probe/mmap']);
+    expect(cells).toHaveLength(1 + 2 * (3 + 1));
+    expect(leftOut.map((one) => one.cells)).toEqual([2 * 3, 1 + 2 * (3 + 1), 0]);
+    expect(leftOut.map(leftOutText)).toEqual([
+      'open-fd of a: 6 cells',
+      'all tests on f2fs: 9 cells (slow)',
+      'paths: 0 cells',
+    ]);
+  });
+
   it('changes guests once a variant and iteration when they cannot all live', () => {
-    const cells = orderCells({ ...BASE, liveGuests: 1 });
+    const cells = orderCells({ ...BASE, liveGuests: 1 }).cells;
     const changes = cells.filter((cell, i) => i > 0 && cell.variant !== cells[i - 1]?.variant).length;
     expect(changes).toBeLessThan(3 * 3);
   });
 
   it('spreads the iterations of a test that runs less often than another', () => {
-    const cells = orderCells({ ...BASE, testIterations: { 'probe/mmap': 9 } });
+    const cells = orderCells({ ...BASE, testIterations: { 'probe/mmap': 9 } }).cells;
     expect(cells).toHaveLength(3 * 2 * (3 + 9));
     expect(new Set(cells.map(cellId)).size).toBe(cells.length);
     const ofOne = cells.filter((cell) => cell.variant === 'a' && cell.filesystem === 'ext4');
@@ -100,6 +118,10 @@ describe('a plan', () => {
       exitCode: 2,
       message: expect.stringMatching(message) as string,
     });
+  });
+
+  it('of nothing but excluded cells is refused', async () => {
+    await expect(planFake({ exclude: [{ test: 'probes' }] })).rejects.toThrow(/all its cells are excluded/);
   });
 
   it('tells how to repeat it', async () => {
