@@ -9,9 +9,10 @@
 #   key-removal.pl check DIR LOG                                     with the key there
 #
 # Scenarios, each a fixed number of times with files of its own. "Flush" is syncfs without the key, so that nothing
-# can wait in the cache for the key to come back.
+# can wait in the cache for the key to come back, unless it says otherwise.
 #   before   write; remove; fsync; flush
 #   after    write and fsync; remove; write another block; fsync; flush
+#   ranges   write and fsync 1 MiB; overwrite every other block of it; remove; fsync twice; add, then flush with the key
 #   open     remove; open a file that nobody has open
 #   parked   a write that stops inside the kernel, on a userfaultfd page; remove; let it go on; flush
 #   race     two writers open, write a block and close; one process removes, flushes and adds, 120 times
@@ -134,6 +135,29 @@ sub after
 	}
 	tally('write after the removal', @write);
 	tally('fsync after it', @fsync);
+}
+
+# Many pieces of dirty data, some of them in the same folio: they share one fate.
+sub ranges
+{
+	my (@first, @second);
+	for my $i (1 .. TIMES) {
+		my $fh = create("ranges.$i");
+		write_at($fh, 0, block("old.$i", 16 * BLOCK)) and fail "write with the key: $!";
+		fsync($fh) and fail "fsync with the key: $!";
+		for (my $at = 0; $at < 16 * BLOCK; $at += 2 * RACE_BLOCK) {
+			my $err = write_at($fh, $at, block("ranges.$i.$at", RACE_BLOCK));
+			note('ranges', "ranges.$i", $at, RACE_BLOCK, "ranges.$i.$at", $err ? 0 : 1);
+		}
+		remove_key();
+		push @first, fsync($fh);
+		push @second, fsync($fh);
+		add_key();
+		flush();
+		close($fh);
+	}
+	tally('fsync of many ranges after the removal', @first);
+	tally('fsync once more', @second);
 }
 
 sub opened
@@ -296,7 +320,7 @@ if ($command eq 'act' && @ARGV > 5) {
 	open($log, '>', $name) or fail "$name: $!";
 	# What is buffered would be written again by children.
 	$log->autoflush(1);
-	my %scenario = (before => \&before, after => \&after, open => \&opened, parked => \&parked,
+	my %scenario = (before => \&before, after => \&after, ranges => \&ranges, open => \&opened, parked => \&parked,
 			race => sub { race($name) });
 	add_key();
 	($scenario{$_} // fail "no scenario $_")->() for @scenarios;

@@ -12,7 +12,7 @@ export interface Shipped {
 
 /**
  * An enokey.yaml with one more variant: that of the bug with its contract and all, and the bug's patch on top of
- * its series. Written as JSON, which is YAML too.
+ * its series, or on the base series when it has none of its own. Written as JSON, which is YAML too.
  */
 export function settingsWith(
   bug: Bug,
@@ -20,14 +20,15 @@ export function settingsWith(
   folders: { readonly patches: string; readonly bugs: string },
 ): string {
   const variant = shipped.variants[bug.variant];
-  if (typeof variant?.series !== 'string')
+  if (!variant || !['string', 'undefined'].includes(typeof variant.series))
     throw new Error(`variant ${bug.variant}: its series is not one folder`);
+  const own = typeof variant.series === 'string' ? [path.join(folders.patches, variant.series)] : [];
   const settings = {
     variants: {
       [bug.name]: {
         ...variant,
         title: `${bug.variant} with the seeded bug ${bug.patch}`,
-        series: [path.join(folders.patches, variant.series), path.join(folders.bugs, `${bug.patch}.patch`)],
+        series: [...own, path.join(folders.bugs, `${bug.patch}.patch`)],
       },
     },
     ...('test' in bug && bug.args.length > 0 && { probeArgs: { [bug.test]: bug.args } }),

@@ -62,6 +62,11 @@ export class KeyedFilesystem {
       while [ ! -s /run/keyed-held ]; do sleep 0.05; done`);
   }
 
+  /** Looks up the file by its name and asks for its attributes, without opening it. */
+  async look(): Promise<void> {
+    await this.run(`stat ${DIR}/file`);
+  }
+
   /** Lets the process of hold() do its last and end. Returns when it has. */
   async letGo(): Promise<void> {
     await this.run(`pid=$(cat /run/keyed-held); echo go > ${GATE}

@@ -16,6 +16,8 @@ const MAX_LEVEL = 8;
 export interface Item {
   readonly key: Key;
   readonly data: Buffer;
+  /** Logical address of the tree block that it is in, and where in that its data begins. */
+  readonly at: { readonly block: number; readonly offset: number };
 }
 
 /** Bytes of a disk, at a physical address. */
@@ -80,8 +82,9 @@ export class Volume {
         yield* this.walk({ bytenr: u64(pointer, 17), level: root.level - 1, generation: u64(pointer, 25) });
       } else {
         const head = part(block, HEADER_SIZE + index * ITEM_SIZE, ITEM_SIZE);
-        const data = part(block, HEADER_SIZE + head.readUInt32LE(17), head.readUInt32LE(21));
-        yield { key: parseKey(head), data };
+        const offset = HEADER_SIZE + head.readUInt32LE(17);
+        const data = part(block, offset, head.readUInt32LE(21));
+        yield { key: parseKey(head), data, at: { block: root.bytenr, offset } };
       }
     }
   }
