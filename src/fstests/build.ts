@@ -32,6 +32,8 @@ export interface FstestsBuild {
   readonly misfits: readonly Misfit[];
   /** Variant folder -> tests that it overrides. */
   readonly overridden: ReadonlyMap<string, readonly string[]>;
+  /** Hex SHA-256 of the overrides that are packed. */
+  readonly overrides: string;
   /** Key of the build: commit, image and recipe. */
   readonly key: string;
 }
@@ -55,7 +57,8 @@ export async function buildFstests(context: Context, options: BuildOptions): Pro
   const manifest = await readManifest(path.join(overridesDir, 'common', 'overrides.yaml'));
   const misfits = await findMisfits(manifest, tree.tree);
   const built = await buildTree(context, tree, options);
-  const disk = await packDisk(context, built, overridesDir);
+  const overrides = await digestFolder(overridesDir);
+  const disk = await packDisk(context, built, overridesDir, overrides);
   return {
     commit: options.source.commit,
     name: options.source.name,
@@ -63,6 +66,7 @@ export async function buildFstests(context: Context, options: BuildOptions): Pro
     tree: tree.tree,
     misfits,
     overridden: await overriddenTests(overridesDir),
+    overrides,
     key: built.key,
   };
 }
@@ -142,12 +146,17 @@ async function buildFailed(tree: Export, log: string): Promise<InfraError> {
 }
 
 /** One disk a (build, overrides). */
-async function packDisk(context: Context, built: Built, overridesDir: string): Promise<string> {
+async function packDisk(
+  context: Context,
+  built: Built,
+  overridesDir: string,
+  overrides: string,
+): Promise<string> {
   const recipe = path.join(context.dirs.shipped, 'vm', 'fstests', 'pack.sh');
   const hash = createHash('sha256')
     .update(built.key)
     .update(await readFile(recipe))
-    .update(await digestFolder(overridesDir));
+    .update(overrides);
   const dir = path.join(context.dirs.cache, 'fstests', 'disks', hash.digest('hex'));
   const disk = path.join(dir, 'fstests.ext4');
   if (await exists(dir)) return disk;

@@ -54,7 +54,8 @@ export class FstestsDriver implements TestDriver {
 
   constructor(private readonly options: FstestsDriverOptions) {
     this.disks = fstestsDisks(options.build.disk);
-    this.environment = { fstests: { commit: options.build.commit, timeFactor: options.timeFactor } };
+    const { commit, overrides } = options.build;
+    this.environment = { fstests: { commit, timeFactor: options.timeFactor, overrides } };
   }
 
   owns(test: string): boolean {

@@ -123,7 +123,7 @@ export async function digestFolder(dir: string): Promise<string> {
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const name = path.join(relative, entry.name);
       if (entry.isDirectory()) await visit(name);
-      else if (entry.isFile()) {
+      else if (entry.isFile() && !name.endsWith('.md')) {
         const { mode } = await stat(path.join(dir, name));
         hash
           .update(`${name}\0${mode & 0o111 ? 'x' : '-'}\0`)

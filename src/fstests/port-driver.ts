@@ -36,9 +36,11 @@ export interface PortDriverOptions {
 /** Runs `generic/595 (port)`. */
 export class PortDriver implements TestDriver {
   readonly disks: readonly DiskSpec[] = [SCRATCH_DISK];
-  readonly environment: Partial<Environment> = {};
+  readonly environment: Partial<Environment>;
 
-  constructor(private readonly options: PortDriverOptions) {}
+  constructor(private readonly options: PortDriverOptions) {
+    this.environment = { port: options.binary.key };
+  }
 
   owns(test: string): boolean {
     return parseTestName(test)?.port === true;

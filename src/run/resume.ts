@@ -16,13 +16,19 @@ export interface Restated {
 }
 
 function same(a: unknown, b: unknown): boolean {
-  const sorted = (value: unknown): unknown =>
-    Array.isArray(value) ? [...(value as unknown[])].sort() : value;
+  const sorted = (value: unknown): unknown => {
+    if (Array.isArray(value)) return [...(value as unknown[])].sort();
+    return typeof value === 'object' && value !== null ? Object.entries(value).sort() : value;
+  };
   return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
 }
 
 function shown(value: unknown): string {
-  return Array.isArray(value) ? value.join(',') : String(value);
+  if (Array.isArray(value)) return value.join(',');
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .map(([name, one]) => `${name}=${String(one)}`)
+    .join(',');
 }
 
 /** Refuses flags that ask for something else than the run was made for. @throws UserError */
@@ -55,6 +61,9 @@ export function differences(then: Environment, now: Environment): string[] {
   compare('the image', then.image.key, now.image.key);
   compare('the probes', then.probes, now.probes);
   compare('fstests', then.fstests?.commit, now.fstests?.commit);
+  if (then.fstests?.overrides !== undefined)
+    compare('the overrides of fstests', then.fstests.overrides, now.fstests?.overrides);
+  if (then.port !== undefined) compare('the port of generic/595', then.port, now.port);
   compare('QEMU', then.qemu, now.qemu);
   compare('the accelerator', then.accelerator.name, now.accelerator.name);
   compare('the host CPU', then.host.cpu, now.host.cpu);

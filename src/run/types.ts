@@ -56,7 +56,14 @@ export interface Environment {
   readonly guest: { readonly cpus: number; readonly memoryMiB: number };
   /** Key of the probe program: the same key is the same sources and compiler. */
   readonly probes?: string;
-  readonly fstests?: { readonly commit: string; readonly timeFactor: number };
+  readonly fstests?: {
+    readonly commit: string;
+    readonly timeFactor: number;
+    /** SHA-256 of the overrides of tests; runs of older versions lack it. */
+    readonly overrides?: string;
+  };
+  /** Key of the port of generic/595: its source and compiler. */
+  readonly port?: string;
 }
 
 /** What was asked for: fixed when the run is made, so that `--resume` completes exactly this. */

@@ -20,6 +20,7 @@ export function treeBuild(name: string, disk = '/nowhere'): FstestsBuild {
     tree: path.join(TREES, name),
     misfits: [],
     overridden: new Map(),
+    overrides: 'none',
     key: '0',
   };
 }
