@@ -15,10 +15,11 @@
 #   ranges   write and fsync 1 MiB; overwrite every other block of it; remove; fsync twice; add, then flush with the key
 #   open     remove; open a file that nobody has open
 #   parked   a write that stops inside the kernel, on a userfaultfd page; remove; let it go on; flush
+#   second   the same, and while the removal waits for the write somebody else removes the key, too
 #   race     two writers open, write a block and close; one process removes, flushes and adds, 120 times
 use strict;
 use warnings;
-use Errno qw(EIO ENOENT);
+use Errno qw(EBUSY EIO ENOENT);
 use Fcntl qw(O_CREAT O_EXCL O_RDONLY O_RDWR O_WRONLY SEEK_SET);
 use IO::Handle;
 use POSIX ();
@@ -45,6 +46,7 @@ sub name_of
 	return 'ok' unless $err;
 	return 'ENOKEY' if $err == ENOKEY;
 	return 'EIO' if $err == EIO;
+	return 'EBUSY' if $err == EBUSY;
 	return "errno $err";
 }
 
@@ -54,10 +56,16 @@ sub add_key
 	ioctl($root, ADD_KEY, $arg) or fail "FS_IOC_ADD_ENCRYPTION_KEY: $!";
 }
 
-sub remove_key
+sub try_to_remove_key
 {
 	my $arg = $spec . pack('L6', 0);
-	ioctl($root, REMOVE_KEY, $arg) or fail "FS_IOC_REMOVE_ENCRYPTION_KEY: $!";
+	return ioctl($root, REMOVE_KEY, $arg) ? 0 : $! + 0;
+}
+
+sub remove_key
+{
+	my $err = try_to_remove_key();
+	fail 'FS_IOC_REMOVE_ENCRYPTION_KEY: ', name_of($err) if $err;
 }
 
 # The error of the flush is the file's, which fsync has told; syncfs tells it once a descriptor.
@@ -178,10 +186,11 @@ sub opened
 	tally('open after the removal', @open);
 }
 
-# The driver of a parked write: a child, since this process is the one that stops.
+# The driver of a parked write: a child, since this process is the one that stops. It tells $second the errno of
+# another removal in the middle of the first.
 sub drive
 {
-	my ($uffd, $area, $data) = @_;
+	my ($uffd, $area, $data, $second) = @_;
 	sysread($uffd, my $msg, 32) == 32 or POSIX::_exit(2);
 	my $remover = fork() // POSIX::_exit(2);
 	if (!$remover) {
@@ -195,6 +204,7 @@ sub drive
 		Time::HiRes::sleep(0.01) unless $done;
 	}
 	print {*STDERR} 'parked: the removal ', $done ? 'returned' : 'waited', "\n";
+	print {$second} try_to_remove_key(), "\n" if $second && !$done;
 	my $copy = pack('Q4q', $area, unpack('Q', pack('P', $data)), BLOCK, 0, 0);
 	ioctl($uffd, UFFDIO_COPY, $copy) or POSIX::_exit(3);
 	waitpid($remover, 0) unless $done;
@@ -203,11 +213,15 @@ sub drive
 
 sub parked
 {
+	my ($name) = @_;
 	my $happened = 0;
+	my @second;
 	for my $i (1 .. PARKS) {
-		my $fh = create("parked.$i");
+		my $fh = create("$name.$i");
 		fsync($fh);
-		my $data = block("parked.$i", BLOCK);
+		my $data = block("$name.$i", BLOCK);
+		pipe(my $answer, my $second) or fail "pipe: $!";
+		$second->autoflush(1);
 		# PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS
 		my $area = syscall($number{mmap}, 0, BLOCK, 3, 0x22, -1, 0);
 		my $fd = syscall($number{userfaultfd}, 0);
@@ -218,16 +232,19 @@ sub parked
 		my $register = pack('Q4', $area, BLOCK, 1, 0);
 		ioctl($uffd, UFFDIO_REGISTER, $register) or fail "UFFDIO_REGISTER: $!";
 		my $driver = fork() // fail "fork: $!";
-		drive($uffd, $area, $data) unless $driver;
+		drive($uffd, $area, $data, $name eq 'second' ? $second : undef) unless $driver;
+		close($second);
 		my $n = syscall($number{write}, fileno($fh), $area, BLOCK);
 		waitpid($driver, 0);
 		$happened++ if $? == 0;
+		push @second, map { $_ + 0 } <$answer>;
 		flush();
 		close($fh);
-		note('parked', "parked.$i", 0, BLOCK, "parked.$i", $n == BLOCK ? 1 : 0);
+		note($name, "$name.$i", 0, BLOCK, "$name.$i", $n == BLOCK ? 1 : 0);
 		add_key();
 	}
 	print 'a write was stopped in the kernel: ', $happened == PARKS ? 'yes' : 'no', "\n";
+	tally('removal while another waits for the write', @second) if $name eq 'second';
 }
 
 sub race_writer
@@ -320,8 +337,8 @@ if ($command eq 'act' && @ARGV > 5) {
 	open($log, '>', $name) or fail "$name: $!";
 	# What is buffered would be written again by children.
 	$log->autoflush(1);
-	my %scenario = (before => \&before, after => \&after, ranges => \&ranges, open => \&opened, parked => \&parked,
-			race => sub { race($name) });
+	my %scenario = (before => \&before, after => \&after, ranges => \&ranges, open => \&opened, parked => sub { parked('parked') },
+			second => sub { parked('second') }, race => sub { race($name) });
 	add_key();
 	($scenario{$_} // fail "no scenario $_")->() for @scenarios;
 	close($log);
