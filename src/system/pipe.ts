@@ -103,26 +103,34 @@ function failure(
 const isBrokenPipe = (error: unknown): boolean =>
   ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes((error as NodeJS.ErrnoException).code ?? '');
 
-/** Writes all chunks, waiting whenever the other side is slower, and closes. */
+/**
+ * Writes all chunks, waiting whenever the other side is slower, and closes. A program that knows by itself where its
+ * input ends (a pack does) may be gone before we close: that is no error once it has taken everything.
+ */
 async function feed(input: AsyncIterable<Uint8Array>, stdin: Writable): Promise<void> {
   let failed: Error | undefined;
   let wake: (() => void) | undefined;
-  stdin.on('error', (error) => {
-    failed = error;
+  const fail = (error?: Error | null): void => {
+    if (error) failed ??= error;
     wake?.();
-  });
+  };
+  stdin.on('error', fail);
   stdin.on('drain', () => wake?.());
   stdin.on('close', () => wake?.());
   for await (const chunk of input) {
     if (failed) throw failed;
-    if (stdin.write(chunk) || stdin.destroyed) continue;
+    // The callback hears of what was still buffered when the other side went away.
+    if (stdin.write(chunk, fail)) continue;
     await new Promise<void>((resolve) => {
       wake = resolve;
       if (failed || stdin.destroyed) resolve();
     });
-    if (failed) throw failed as Error;
   }
-  await new Promise<void>((resolve, reject) =>
-    stdin.end((error?: Error | null) => (error ? reject(error) : resolve())),
-  );
+  await new Promise<void>((resolve) => {
+    wake = resolve;
+    if (stdin.closed) resolve();
+    // Once it is destroyed, only its close says that no callback of a write is still to come.
+    else if (!stdin.destroyed) stdin.end(() => stdin.writableFinished && resolve());
+  });
+  if (failed) throw failed;
 }
