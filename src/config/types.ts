@@ -62,6 +62,15 @@ export interface Variant {
   readonly definedIn: string;
 }
 
+/** Cells that are not to run: a key that is not there matches everything. */
+export interface Exclusion {
+  readonly variant?: string;
+  readonly filesystem?: string;
+  /** As in a list of tests: `generic/595`, `open-fd`, `probes`. */
+  readonly test?: string;
+  readonly reason?: string;
+}
+
 /** enokey.yaml and the shipped variants.yaml, checked and merged; all paths absolute. */
 export interface Settings {
   /** The enokey.yaml that was read, if there was one. */
@@ -76,13 +85,8 @@ export interface Settings {
   readonly filesystems?: readonly string[];
   readonly tests?: readonly string[];
   readonly profile?: 'default' | 'debug';
-  /** Cells to leave out: a key that is not there matches everything. */
-  readonly exclude: readonly {
-    readonly variant?: string;
-    readonly filesystem?: string;
-    readonly test?: string;
-    readonly reason?: string;
-  }[];
+  /** Cells to leave out. */
+  readonly exclude: readonly Exclusion[];
   /** All bases, the user's own included. */
   readonly bases: readonly Base[];
   /** `probe/NAME` -> extra arguments. */

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import type { Exclusion } from '../config/types.js';
 import type { CellKey } from '../core/outcome.js';
-
-/** Cells that are not to run: a key that is not there matches everything. */
-export interface Exclusion {
-  readonly variant?: string;
-  readonly filesystem?: string;
-  /** As in a list of tests: `generic/595`, `open-fd`, `probes`. */
-  readonly test?: string;
-  readonly reason?: string;
-}
+import { isMeant } from './test-names.js';
 
 /** An exclusion and how many cells of a run it took out; 0 for one that matches none. */
 export interface LeftOut extends Exclusion {
@@ -16,11 +9,6 @@ export interface LeftOut extends Exclusion {
 }
 
 type Combination = Omit<CellKey, 'iteration'>;
-
-function isMeant(wanted: string, test: string): boolean {
-  if (wanted === 'probes' || wanted === 'probe/*') return test.startsWith('probe/');
-  return wanted === test || `probe/${wanted}` === test;
-}
 
 function matches(exclusion: Exclusion, cell: Combination): boolean {
   return (

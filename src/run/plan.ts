@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import type { Exclusion } from '../config/types.js';
 import type { CellKey } from '../core/outcome.js';
 import { runsOn } from '../fstests/names.js';
 import { iterationInRound, type Iterations } from './iterations.js';
-import { leaveOut, type Exclusion, type LeftOut } from './left-out.js';
+import { leaveOut, type LeftOut } from './left-out.js';
 import { randomStream, shuffle } from './seeds.js';
 import type { RunPlan } from './types.js';
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { didYouMean } from '../config/suggest.js';
-import type { Settings } from '../config/types.js';
+import type { Exclusion, Settings } from '../config/types.js';
 import { UserError } from '../core/errors.js';
 import { planArguments } from '../probe/arguments.js';
 import { isProbe, PROBE_TESTS, type Effort } from '../probe/catalog.js';
 import { FILESYSTEM_NAMES } from '../probe/filesystems.js';
 import { newRunId } from './folder.js';
 import { iterationsText, requireIterations, type Iterations } from './iterations.js';
-import type { Exclusion } from './left-out.js';
 import { makePlan, type PlannedVariant } from './plan.js';
 import type { Restated } from './resume.js';
 import { MAX_SEED } from './seeds.js';
+import { isMeant } from './test-names.js';
 import type { RunPlan } from './types.js';
 
 const MAX_LIVE_GUESTS = 8;
@@ -58,9 +58,8 @@ function unique(names: readonly string[], what: string): readonly string[] {
 export function selectTests(names: readonly string[], otherTests: readonly string[] = []): readonly string[] {
   const known = [...PROBE_TESTS, ...otherTests];
   const selected = unique(names, 'tests').flatMap((name) => {
-    if (known.includes(name)) return [name];
-    if (known.includes(`probe/${name}`)) return [`probe/${name}`];
-    if (name === 'probes' || name === 'probe/*') return PROBE_TESTS;
+    const meant = known.filter((test) => isMeant(name, test));
+    if (meant.length > 0) return meant;
     throw unknown(
       'test',
       name,

@@ -109,13 +109,18 @@ async function treeDriver(tree: string): Promise<FstestsDriver> {
   });
 }
 
+/** generic/595 of such a tree in a guest of its own. */
+async function runTree(tree: string) {
+  const driver = await treeDriver(tree);
+  const guest = await e2eGuest({ disks: driver.disks });
+  await driver.prepare(guest, 'ext4');
+  const filesDir = path.join(tempDir(tree), 'cell');
+  return { guest, filesDir, ...(await runCell(driver, guest, 'ext4', 'generic/595', filesDir)) };
+}
+
 describe('check in a guest', () => {
   it('that says "passed" while the kernel panics is an oops, with what it said and the panic in the files', async () => {
-    const driver = await treeDriver('panic');
-    const guest = await e2eGuest({ disks: driver.disks });
-    await driver.prepare(guest, 'ext4');
-    const filesDir = path.join(tempDir('panic'), 'cell');
-    const { incident } = await runCell(driver, guest, 'ext4', 'generic/595', filesDir);
+    const { guest, filesDir, incident } = await runTree('panic');
     expect(incident.outcome).toBe('oops');
     expect(incident.reason).toMatch(/panic.*sysrq/i);
     expect(guest.alive).toBe(false);
@@ -124,11 +129,7 @@ describe('check in a guest', () => {
   });
 
   it('finds the devices of dmsetup, which nobody but dmsetup makes there', async () => {
-    const driver = await treeDriver('mapper');
-    const guest = await e2eGuest({ disks: driver.disks });
-    await driver.prepare(guest, 'ext4');
-    const filesDir = path.join(tempDir('mapper'), 'cell');
-    const { reading } = await runCell(driver, guest, 'ext4', 'generic/595', filesDir);
+    const { filesDir, reading } = await runTree('mapper');
     expect(reading, readFileSync(path.join(filesDir, 'check.out'), 'utf8')).toMatchObject({
       outcome: 'pass',
     });
