@@ -2,7 +2,7 @@
 import path from 'node:path';
 
 import { UserError } from '../core/errors.js';
-import type { BaseSpec, DefinitionsFile, SeriesSpec, VariantSpec } from './schema.js';
+import type { BaseSpec, ContractSpec, DefinitionsFile, SeriesSpec, VariantSpec } from './schema.js';
 import { didYouMean } from './suggest.js';
 import type { Base, Contract, Expectation } from './types.js';
 
@@ -11,12 +11,20 @@ export interface BaseDefinition extends Base {
   readonly series?: string;
 }
 
+/** What the first N patches of a variant are, with the whole contract that they then have. */
+export interface PrefixDefinition {
+  readonly title?: string;
+  readonly contract: Contract;
+}
+
 /** A variant as it is written, with names looked up and paths absolute; its series is not read yet. */
-export interface VariantDefinition extends Omit<VariantSpec, 'base' | 'series' | 'contract'> {
+export interface VariantDefinition extends Omit<VariantSpec, 'base' | 'series' | 'contract' | 'prefixes'> {
   readonly name: string;
   readonly base: BaseDefinition;
   readonly series: readonly SeriesSpec[];
   readonly contract: Contract;
+  /** Number of patches -> what is different with only those. */
+  readonly prefixes: ReadonlyMap<number, PrefixDefinition>;
   readonly definedIn: string;
 }
 
@@ -78,20 +86,43 @@ export function makeCatalogue(sources: readonly Source[]): Catalogue {
   const contracts = collect<Tests, Tests>(sources, 'contracts', (_name, tests) => tests);
   const variants = collect<VariantSpec, VariantDefinition>(sources, 'variants', (name, spec, { file }) => {
     const at = `${file}: variants.${name}`;
-    const contract = Object.entries(spec.contract).map(([filesystem, { use, tests }]): [string, Tests] => {
-      const used = use.map((other) => lookUp(contracts, other, `${at}.contract.${filesystem}`, 'contract'));
-      return [filesystem, Object.assign({}, ...used, tests) as Tests];
-    });
+    const read = (contract: ContractSpec, where: string): Contract =>
+      Object.fromEntries(
+        Object.entries(contract).map(([filesystem, { use, tests }]) => {
+          const used = use.map((other) =>
+            lookUp(contracts, other, `${where}.contract.${filesystem}`, 'contract'),
+          );
+          return [filesystem, Object.assign({}, ...used, tests) as Tests];
+        }),
+      );
+    const contract = read(spec.contract, at);
+    const prefixes = Object.entries(spec.prefixes).map(([count, prefix]): [number, PrefixDefinition] => [
+      Number(count),
+      {
+        title: prefix.title,
+        contract: changed(contract, read(prefix.contract, `${at}.prefixes.${count}`)),
+      },
+    ]);
     return {
       ...spec,
       name,
       base: lookUp(bases, spec.base, `${at}.base`, 'base'),
       series: spec.series.map((source) => absolute(source, path.dirname(file))),
-      contract: Object.fromEntries(contract),
+      contract,
+      prefixes: new Map(prefixes),
       definedIn: file,
     };
   });
   return { bases, variants };
+}
+
+/** `whole` with the tests of `changes` in the place of its own. */
+function changed(whole: Contract, changes: Contract): Contract {
+  const tests = Object.entries(changes).map(([filesystem, own]) => [
+    filesystem,
+    { ...whole[filesystem], ...own },
+  ]);
+  return { ...whole, ...(Object.fromEntries(tests) as Contract) };
 }
 
 function absolute(source: SeriesSpec, folder: string): SeriesSpec {

@@ -61,6 +61,8 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
   // A variant without patches of its own is its base series: that is what @N counts then.
   const base = await baseSources(definition);
   const [below, counted] = own.length === 0 ? [[], base] : [base, own];
+  const prefix = first === undefined ? undefined : definition.prefixes.get(first);
+  const title = prefix?.title ?? definition.title;
   const notes = [
     ...(first === undefined ? [] : [`first ${first} of its patches`]),
     ...(instrument ? ['instrumented'] : []),
@@ -72,7 +74,7 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
       version: definition.base.version,
       debianPackage: definition.base.debianPackage,
     },
-    title: notes.length === 0 ? definition.title : `${definition.title} (${notes.join(', ')})`,
+    title: notes.length === 0 ? title : `${title} (${notes.join(', ')})`,
     series: [
       ...below,
       ...(first === undefined ? counted : await cut(asked, counted, first)),
@@ -83,7 +85,7 @@ export async function resolveVariant(catalogue: Catalogue, asked: string, tree?:
     kernelArgs: definition.kernelArgs,
     filesystems: definition.filesystems,
     overrides: definition.overrides,
-    contract: definition.contract,
+    contract: prefix?.contract ?? definition.contract,
     definedIn: definition.definedIn,
   };
 }

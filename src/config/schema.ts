@@ -94,6 +94,22 @@ const filesystemContract = chosen<{ use: readonly string[]; tests: Record<string
   },
 );
 
+/** File system or `all` -> what is promised: test -> expectation, with `use:` to start from named contracts. */
+const contract = table(
+  /^(?:btrfs|ext4|f2fs|all)$/,
+  'a file system (btrfs, ext4, f2fs, all)',
+  filesystemContract,
+).default({});
+export type ContractSpec = z.infer<typeof contract>;
+
+/** What is different while only the first N patches of a series are applied (`VARIANT@N`). */
+const prefix = mapping({
+  /** One line for tables, in the place of the variant's own. */
+  title: text.optional(),
+  /** Tests that are promised something else; all others as in the variant's contract. */
+  contract,
+});
+
 const variant = mapping({
   /** Name of a base. */
   base: text,
@@ -111,12 +127,9 @@ const variant = mapping({
   filesystems: list(filesystem).min(1, 'is empty').default(['btrfs', 'ext4', 'f2fs']),
   /** Folder below fstests-overrides/ with this semantics' versions of tests. */
   overrides: text.regex(/^[\w.-]+$/, 'the name of a folder below fstests-overrides/ is wanted').optional(),
-  /** File system or `all` -> what is promised: test -> expectation, with `use:` to start from named contracts. */
-  contract: table(
-    /^(?:btrfs|ext4|f2fs|all)$/,
-    'a file system (btrfs, ext4, f2fs, all)',
-    filesystemContract,
-  ).default({}),
+  contract,
+  /** Number of patches -> what `VARIANT@N` promises instead. */
+  prefixes: table(/^(?:0|[1-9]\d{0,5})$/, 'a number of patches', prefix).default({}),
 });
 export type VariantSpec = z.infer<typeof variant>;
 

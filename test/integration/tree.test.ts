@@ -119,8 +119,8 @@ function archive(suite: string): string {
     );
   }
   expect(existsSync(dist)).toBe(true);
-  const link = path.join(tempDir('apt').replaceAll(' ', '_'));
-  mkdirSync(link, { recursive: true });
+  // A line of sources.list ends a URI at a space.
+  const link = tempDir('apt', 'enokey_');
   symlinkSync(repository, path.join(link, 'debian'));
   const etc = path.join(dir, 'etc');
   write(etc, { 'sources.list': `deb [trusted=yes] file:${link}/debian bookworm main\n` });

@@ -140,6 +140,11 @@ describe('enokey.yaml', () => {
       'variants.mine.contract.ext4.probe/x.cases.a: unknown word "gone"',
     ],
     ['contract: {ext4: {openfd: pass}}', 'variants.mine.contract.ext4.openfd: is not a test name'],
+    ['prefixes: {x: {title: y}}', 'variants.mine.prefixes.x: is not a number of patches'],
+    [
+      'prefixes: {1: {contract: {ext4: nothing}}}',
+      'variants.mine.prefixes.1.contract.ext4: unknown contract "nothing"',
+    ],
     ['withBase: maybe', 'variants.mine.withBase: true or false is wanted'],
   ])('refuses a variant with %j', async (fields, message) => {
     expect(await problem(load(mine(fields)))).toContain(`enokey.yaml: ${message}`);
@@ -213,6 +218,24 @@ describe('a variant of the user', () => {
     expect(await problem(settings.resolve('mine@5'))).toContain(
       'mine@5: its own series has 4 patches (expected @0 to @4)',
     );
+  });
+
+  it('has the title and the contract of its prefix when it is cut to that', async () => {
+    folder('p', '0001-a.patch', '0002-b.patch');
+    const settings = await load(
+      mine(
+        'series: p\ncontract: {all: {probe/mmap: pass}, btrfs: {probe/parked: pass, probe/mmap: pass}}\nprefixes: {1: {title: half, contract: {btrfs: {probe/parked: fail}}}}',
+      ),
+    );
+    const pass = { outcome: ['pass'] };
+    const whole = { all: { 'probe/mmap': pass }, btrfs: { 'probe/parked': pass, 'probe/mmap': pass } };
+    expect(await settings.resolve('mine@1')).toMatchObject({
+      title: 'half (first 1 of its patches)',
+      contract: { ...whole, btrfs: { 'probe/parked': { outcome: ['fail'] }, 'probe/mmap': pass } },
+    });
+    for (const name of ['mine', 'mine@0', 'mine@2']) {
+      expect((await settings.resolve(name)).contract).toEqual(whole);
+    }
   });
 
   it('without patches of its own is cut to N of the base series', async () => {
