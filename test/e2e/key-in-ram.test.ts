@@ -76,6 +76,16 @@ describe('the master key in the RAM of a guest with soft', () => {
     expect(await copies(of)).toEqual(NONE);
   });
 
+  it('goes with the last close of a file of which dirty blocks were truncated', async () => {
+    const of = await filesystemOn('soft', 'btrfs');
+    await of.addKey();
+    await of.hold('write and truncate at the end');
+    expect(await of.removeKey()).toBe('incompletely removed');
+    await of.letGo();
+    process.stderr.write(`truncated file: absent ${await of.untilAbsent()} ms after the last close\n`);
+    expect(await copies(of)).toEqual(NONE);
+  });
+
   it('goes with its removal when only a working directory is in use, or nothing', async () => {
     const of = await filesystemOn('soft', 'btrfs');
     await of.addKey();
