@@ -58,34 +58,31 @@ function columnWidth(values: readonly string[], limit: number): number {
   return Math.min(limit, Math.max(...values.map((value) => value.length)));
 }
 
+/** A line a row and its details. Losses stand in that line if those of all rows fit there, or else below it. */
 function body(summary: Summary): string[] {
   const { rows } = summary;
   if (rows.length === 0) return ['(no cells planned)'];
-  const variant = columnWidth(
-    rows.map((row) => row.variant),
-    12,
+  const cells = rows.map((row) => [
+    `${row.unexpected.length > 0 ? '!' : ' '}${row.variant}`,
+    row.filesystem,
+    row.test.replace('probe/', ''),
+    resultText(row),
+  ]);
+  const widths = [17, 5, 20, 18].map((limit, column) =>
+    columnWidth(
+      cells.map((row) => row[column] ?? ''),
+      limit,
+    ),
   );
-  const filesystem = columnWidth(
-    rows.map((row) => row.filesystem),
-    5,
-  );
-  const test = columnWidth(
-    rows.map((row) => row.test.replace('probe/', '')),
-    16,
-  );
-  const result = columnWidth(rows.map(resultText), 18);
-  return rows.flatMap((row) => {
-    const sign = row.unexpected.length > 0 ? '!' : ' ';
-    const line = [
-      `${sign}${row.variant.padEnd(variant)}`,
-      row.filesystem.padEnd(filesystem),
-      row.test.replace('probe/', '').padEnd(test),
-      resultText(row).padEnd(result),
-      lossText(row),
-    ]
-      .join(' ')
-      .trimEnd();
-    return [line, ...details(row).map((text) => `    ${text}`)];
+  const heads = cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' '));
+  const fits = rows.every((row, index) => `${heads[index]} ${lossText(row)}`.length <= MAIL_WIDTH);
+  return rows.flatMap((row, index) => {
+    const head = heads[index] ?? '';
+    const loss = lossText(row);
+    return [
+      (fits ? `${head} ${loss}` : head).trimEnd(),
+      ...[...(fits || loss === '' ? [] : [loss]), ...details(row)].map((text) => `    ${text}`),
+    ];
   });
 }
 

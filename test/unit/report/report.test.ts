@@ -144,6 +144,15 @@ describe('the mail', () => {
     expect(text).toContain('open ENOKEY x25');
   });
 
+  it('has the losses of all rows below their names when they do not fit beside one of them', () => {
+    const long = five([4000], { variant: 'freeze-no-flush', test: 'generic/595 (port)' });
+    const text = mailText(summarise(runOf([...five([0]), ...long])));
+    expect(text).toMatch(
+      /^ freeze-no-flush ext4 generic\/595 \(port\) fail 1\/1\n {4}4000\/5000 lost {2}80\.00% \[/m,
+    );
+    expect(text).toMatch(/^ stock +ext4 race-append +pass 1\/1\n {4}0\/5000 lost {2}0\.00% \[/m);
+  });
+
   it('shows flaky tests as a share, and failed iterations with their own interval', () => {
     const text = mailText(summarise(runOf(five([0, 3, 0, 0, 9]))));
     expect(text).toContain('flaky 40% (2/5)');
