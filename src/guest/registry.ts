@@ -8,6 +8,7 @@ import { UserError } from '../core/errors.js';
 import { endProcess } from '../system/daemon.js';
 import { temporaryBeside, writeAtomic } from '../system/files.js';
 import { identify, isAlive, type ProcessIdentity } from '../system/identity.js';
+import { withLock } from '../system/lock.js';
 
 const identitySchema = z.object({ pid: z.number().int().positive(), start: z.string(), boot: z.string() });
 
@@ -173,10 +174,20 @@ export async function findGuest(context: Context, name: string): Promise<GuestRe
   });
 }
 
+/** Moves a dead guest's folder away. Gives its record, or undefined when another did so before. */
+function buried(context: Context, dir: string, grave: string): Promise<GuestRecord | undefined> {
+  return withLock(`${guestsDir(context)}.lock`, 'sweeps guests', context.signal, async () => {
+    const record = await readRecord(dir);
+    if (!record || !isStale(record)) return undefined;
+    await rename(dir, grave);
+    return record;
+  });
+}
+
 /**
  * Ends and removes what a SIGKILL or a crash left: guests whose owner died and that were not detached, records whose
- * QEMU is gone, claims never completed. Gives the names. Several may sweep at once: the one whose rename succeeds
- * does it.
+ * QEMU is gone, claims never completed. Gives the names. Several may sweep at once: they look and move away one after
+ * the other, so that none moves what another swept and somebody claimed anew meanwhile.
  */
 export async function sweepGuests(context: Context): Promise<string[]> {
   const root = guestsDir(context);
@@ -193,19 +204,14 @@ export async function sweepGuests(context: Context): Promise<string[]> {
       continue;
     }
     if (!isStale(record)) continue;
-    const qemu = record.qemu ?? (await findQemu(dir, record.qmpSocket));
     const grave = entry.startsWith('.swept-') ? dir : path.join(root, `.swept-${entry}-${process.pid}`);
-    if (grave !== dir) {
-      try {
-        await rename(dir, grave);
-      } catch {
-        continue;
-      }
-    }
+    const dead = grave === dir ? record : await buried(context, dir, grave);
+    if (!dead) continue;
+    const qemu = dead.qemu ?? (await findQemu(grave, dead.qmpSocket));
     if (qemu) await endProcess(qemu, 2000);
-    if (record.ephemeral) await rm(record.workDir, { recursive: true, force: true });
+    if (dead.ephemeral) await rm(dead.workDir, { recursive: true, force: true });
     await rm(grave, { recursive: true, force: true });
-    swept.push(record.name);
+    swept.push(dead.name);
   }
   return swept;
 }

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { throwIfAborted } from '../core/errors.js';
 import { onExit } from './cleanup.js';
-import { temporaryBeside } from './files.js';
+import { exists, temporaryBeside } from './files.js';
 import { identify, isAlive, type ProcessIdentity } from './identity.js';
 
 export interface LockOwner extends ProcessIdentity {
@@ -34,39 +34,27 @@ export async function lockOwner(file: string): Promise<LockOwner | undefined> {
 }
 
 /**
- * Takes `file` as a lock without waiting. Returns undefined when a live process holds it. A lock that a dead
- * process left (SIGKILL, reboot) is taken over: it is first renamed to a name of ours, so that of two takers
- * only one removes it. link(2) makes the file appear with its whole content.
+ * Takes `file` as a lock without waiting. Returns undefined when a live process holds it, or is just taking it over
+ * from a dead one (SIGKILL, reboot). link(2) makes the file appear with its whole content.
  */
 export async function tryLock(file: string, purpose: string): Promise<Lock | undefined> {
   await mkdir(path.dirname(file), { recursive: true });
-  const me = identify(process.pid);
-  if (!me) throw new Error('no /proc: cannot identify this process');
+  const identity = identify(process.pid);
+  if (!identity) throw new Error('no /proc: cannot identify this process');
+  const me: LockOwner = { ...identity, purpose };
   const temporary = temporaryBeside(file);
-  await writeFile(temporary, JSON.stringify({ ...me, purpose } satisfies LockOwner));
+  await writeFile(temporary, JSON.stringify(me));
   try {
     for (let attempt = 0; attempt < 10; attempt++) {
       try {
         await link(temporary, file);
-        return held(file);
+        return held(file, me);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
-      if (await lockOwner(file)) return undefined;
-      const stale = temporaryBeside(file);
-      try {
-        await rename(file, stale);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
-        throw error;
-      }
-      // Between our look and the rename another taker may have put its own, live lock there: give it back.
-      if (await lockOwner(stale)) {
-        await link(stale, file).catch(() => undefined);
-        await rm(stale, { force: true });
-        return undefined;
-      }
-      await rm(stale, { force: true });
+      const left = await takeOver(file, temporary, purpose);
+      if (left === 'ours') return held(file, me);
+      if (left === 'theirs') return undefined;
     }
     return undefined;
   } finally {
@@ -74,10 +62,34 @@ export async function tryLock(file: string, purpose: string): Promise<Lock | und
   }
 }
 
-function held(file: string): Lock {
+/**
+ * Puts `temporary` in the place of a lock whose owner is dead. Only who holds a second lock, beside the first, may do
+ * that, and looks again once it does: otherwise one of two takers that saw the same dead owner would replace the
+ * other's live lock. A taker that is killed leaves that second lock, which is taken over like any other.
+ */
+async function takeOver(
+  file: string,
+  temporary: string,
+  purpose: string,
+): Promise<'ours' | 'theirs' | 'released'> {
+  if (await lockOwner(file)) return 'theirs';
+  const right = await tryLock(`${file}.takeover`, purpose);
+  if (!right) return 'theirs';
+  try {
+    if (!(await exists(file))) return 'released';
+    if (await lockOwner(file)) return 'theirs';
+    await rename(temporary, file);
+    return 'ours';
+  } finally {
+    await right.release();
+  }
+}
+
+function held(file: string, me: LockOwner): Lock {
   const release = async (): Promise<void> => {
     forget();
-    await rm(file, { force: true });
+    const owner = await lockOwner(file);
+    if (owner?.pid === me.pid && owner.start === me.start) await rm(file, { force: true });
   };
   const forget = onExit(release);
   return { release };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { spawn } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -49,14 +50,26 @@ describe('locks', () => {
     await held?.release();
   });
 
-  it('admit one of many processes that find the same stale lock', async () => {
+  it('admit one of many processes that find the same stale lock at the same time', async () => {
     const dir = tempDir();
-    const file = path.join(dir, 'lock');
-    writeFileSync(file, JSON.stringify({ pid: 999_999_999, start: '1', boot: 'x', purpose: 'dead' }));
     const module = path.resolve('src/system/lock.ts');
+    const rounds = 40;
+    // Every racer tries at the same ticks of the clock, and holds what it gets until the end.
+    const start = Date.now() + 6000;
+    for (let round = 0; round < rounds; round++)
+      writeFileSync(
+        path.join(dir, `lock-${round}`),
+        JSON.stringify({ pid: 999_999_999, start: '1', boot: 'x', purpose: 'dead' }),
+      );
     const script = `import { tryLock } from ${JSON.stringify(module)};
-      const lock = await tryLock(${JSON.stringify(file)}, 'racer');
-      process.stdout.write(lock ? 'got' : 'no');
+      const got = [];
+      for (let round = 0; round < ${rounds}; round++) {
+        const at = ${start} + 40 * round;
+        await new Promise((resolve) => setTimeout(resolve, at - Date.now() - 4));
+        while (Date.now() < at);
+        if (await tryLock(${JSON.stringify(dir)} + '/lock-' + round, 'racer')) got.push(round);
+      }
+      process.stdout.write(JSON.stringify({ got }));
       await new Promise((resolve) => setTimeout(resolve, 3000));`;
     const racers = await Promise.all(
       Array.from({ length: 4 }, () =>
@@ -65,8 +78,32 @@ describe('locks', () => {
         }),
       ),
     );
-    expect(racers.map((racer) => racer.stdout).sort()).toEqual(['got', 'no', 'no', 'no']);
+    const winners = racers.flatMap((racer) => (JSON.parse(racer.stdout) as { got: number[] }).got);
+    expect(winners.sort((a, b) => a - b)).toEqual(Array.from({ length: rounds }, (_, round) => round));
+    expect(readdirSync(dir).filter((name) => name.endsWith('.takeover'))).toEqual([]);
   }, 60_000);
+
+  it('are taken over although the one that did so before was killed in the middle', async () => {
+    const dir = tempDir();
+    const file = path.join(dir, 'lock');
+    const dead = JSON.stringify({ pid: 999_999_999, start: '1', boot: 'x', purpose: 'dead' });
+    writeFileSync(file, dead);
+    writeFileSync(`${file}.takeover`, dead);
+    const lock = await tryLock(file, 'mine');
+    expect(await lockOwner(file)).toMatchObject({ purpose: 'mine' });
+    await lock?.release();
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('are not released by one that lost them', async () => {
+    const file = path.join(tempDir(), 'lock');
+    const lock = await tryLock(file, 'mine');
+    const other = spawn('sleep', ['30']);
+    writeFileSync(file, JSON.stringify({ ...identify(other.pid!)!, purpose: 'theirs' }));
+    await lock?.release();
+    expect(await lockOwner(file)).toMatchObject({ purpose: 'theirs' });
+    other.kill();
+  });
 
   it('are released when the work throws', async () => {
     const file = path.join(tempDir(), 'lock');
