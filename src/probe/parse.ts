@@ -194,6 +194,15 @@ function consistentCase(one: ProbeCase, asked: Asked): void {
   check(absent === undefined, () => `${name}: ${verdict} although ${absent?.name} did not happen`);
   if (verdict === 'refused') check(one.refused > 0, () => `${name}: refused without a refusal`);
   else check(one.acknowledged > 0, () => `${name}: ${verdict} without anything acknowledged`);
+  // Races meet both; every other case asks the same question again and again, and its verdict speaks for all of them.
+  check(
+    asked.probe.startsWith('race-') || one.acknowledged === one.attempts || verdict === 'refused',
+    () => `${name}: ${verdict}, but only ${one.acknowledged} of ${one.attempts} attempts were acknowledged`,
+  );
+  check(
+    verdict !== 'refused' || one.refused === one.attempts,
+    () => `${name}: refused, but only ${one.refused} of ${one.attempts} attempts were`,
+  );
 }
 
 /** A progress line as it streams by, or undefined for any other line. For display only. */

@@ -80,7 +80,14 @@ void case_decide(struct case_result *c, bool refusable, enum verdict success)
 			 c->controls[i].name, c->controls[i].detail);
 		return;
 	}
-	if (c->acknowledged) {
+	if (c->acknowledged && refusable && (c->refused || c->failed)) {
+		/* One answer for all repetitions, or none: four refusals beside one write that was kept are not "kept". */
+		c->verdict = VERDICT_INCONCLUSIVE;
+		snprintf(c->reason, sizeof(c->reason),
+			 "the answers differ: of %" PRIu64 " attempts %" PRIu64 " were acknowledged, %" PRIu64
+			 " refused, %" PRIu64 " failed",
+			 c->attempts, c->acknowledged, c->refused, c->failed);
+	} else if (c->acknowledged) {
 		c->verdict = success;
 	} else if (refusable && c->refused && !c->failed) {
 		c->verdict = VERDICT_REFUSED;

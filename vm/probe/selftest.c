@@ -256,6 +256,15 @@ static void test_case(void)
 	c = (struct case_result){ .attempts = 2, .refused = 1, .failed = 1 };
 	case_decide(&c, true, VERDICT_KEPT);
 	CHECK(c.verdict == VERDICT_INCONCLUSIVE);
+	/* Some acknowledged and some not is no answer where each repetition asks the same; a race has both. */
+	c = (struct case_result){ .attempts = 5, .acknowledged = 1, .failed = 4 };
+	case_decide(&c, true, VERDICT_KEPT);
+	CHECK(c.verdict == VERDICT_INCONCLUSIVE && strstr(c.reason, "1 were acknowledged, 0 refused, 4 failed"));
+	case_decide(&c, false, VERDICT_KEPT);
+	CHECK(c.verdict == VERDICT_KEPT);
+	c = (struct case_result){ .attempts = 2, .acknowledged = 1, .refused = 1 };
+	case_decide(&c, true, VERDICT_ALLOWED);
+	CHECK(c.verdict == VERDICT_INCONCLUSIVE);
 	/* What a file system cannot be asked is less grave than anything that was. */
 	case_unsupported(&c, SC_FICLONERANGE, EOPNOTSUPP);
 	CHECK(c.verdict < VERDICT_KEPT && strstr(c.reason, "EOPNOTSUPP"));

@@ -104,6 +104,21 @@ describe('the output of a probe', () => {
     expect(reasonFor(text([one, one]), asked)).toMatch(/twice/);
   });
 
+  it('is one verdict for all attempts, but for races', () => {
+    const asked: Asked = { probe: 'parked', seed: 1, cases: ['write'], unit: 'write' };
+    const text = (changes: Record<string, unknown>): string =>
+      jsonLines(
+        probeStart('parked', 1),
+        probeResult('parked', 1, [probeCase({ name: 'write', attempts: 5, refused: 0, ...changes })]),
+      );
+    expect(reasonFor(text({ acknowledged: 1, failed: 4 }), asked)).toMatch(/only 1 of 5 attempts were ack/);
+    expect(reasonFor(text({ acknowledged: 4, refused: 1 }), asked)).toMatch(/only 4 of 5/);
+    expect(reasonFor(text({ verdict: 'refused', acknowledged: 0, refused: 4, failed: 1 }), asked)).toMatch(
+      /refused, but only 4 of 5/,
+    );
+    expect(parseProbeOutput(text({ acknowledged: 5 }), asked).kind).toBe('result');
+  });
+
   it('may lose files that nobody could read: of reads, losses are bounded by attempts', () => {
     const asked: Asked = { probe: 'read-after', seed: 1, cases: ['cached'], unit: 'read' };
     const lost = probeCase({
@@ -184,9 +199,9 @@ describe('a reading', () => {
       return readResult(parsed.result);
     };
     const clone = probeCase({ ...none, name: 'clone', reason: 'EOPNOTSUPP' });
-    expect(read(clone, probeCase({ name: 'truncate' }))).toMatchObject({
+    expect(read(clone, probeCase({ name: 'truncate', attempts: 100, refused: 0 }))).toMatchObject({
       outcome: 'pass',
-      summary: 'clone unsupported, truncate kept 100/110',
+      summary: 'clone unsupported, truncate kept 100/100',
       cases: { clone: 'unsupported', truncate: 'kept' },
     });
     expect(read(clone, probeCase({ ...none, name: 'truncate' }))).toMatchObject({ outcome: 'notrun' });
