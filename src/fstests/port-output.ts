@@ -20,7 +20,10 @@ const schema = z.object({
   adds: count,
   removals: count,
   remove_failed: count,
+  /** Bytes of the file at the end; -1 when it could not be read from. */
   found: z.number().int().min(-1),
+  /** Bytes among those appended that are there, but are not what was appended. */
+  wrong_bytes: count,
   errno: z.object({ open: z.record(z.string(), count), write: z.record(z.string(), count) }),
 });
 
@@ -55,12 +58,19 @@ export function readPort(stdout: string, exitCode: number | undefined, stderr = 
   if (exitCode !== expected) return infra(`the port says ${type} and exits with ${exitCode ?? 'nothing'}`);
   if (type === 'error') return infra(reason || said || 'the port could not run');
   if (type === 'notrun') return { outcome: 'notrun', summary: `notrun: ${oneLine(reason)}`, cases: {} };
-  const counts = {
-    attempts: appended + refused + failed,
-    acknowledged: appended,
-    lost: found < 0 ? 0 : Math.max(0, appended - found),
-    wrong: found < 0 ? 0 : Math.max(0, found - appended),
-  };
+  const whole = found === appended && parsed.data.wrong_bytes === 0;
+  if (phases['multi-threaded'].verdict === 'kept' && !whole)
+    return infra(`the port says kept, with ${found} of ${appended} bytes in the file`);
+  // A file that nobody could read says neither what is lost nor what is not: no counts then, and no rate from them.
+  const counts =
+    found < 0
+      ? undefined
+      : {
+          attempts: appended + refused + failed,
+          acknowledged: appended,
+          lost: Math.max(0, appended - found),
+          wrong: parsed.data.wrong_bytes + Math.max(0, found - appended),
+        };
   const errnos = Object.fromEntries(
     Object.entries(errno).filter(([, names]) => Object.keys(names).length > 0),
   );

@@ -49,7 +49,7 @@ static uint8_t identifier[FSCRYPT_KEY_IDENTIFIER_SIZE];
 static bool mounted;
 static struct phase single = { "not-reached", "" }, multi = { "not-reached", "" };
 static struct shared *shared;
-static long long found = -1;
+static long long found = -1, wrong_bytes;
 
 static void json_text(const char *text)
 {
@@ -105,10 +105,10 @@ static _Noreturn void finish(const char *type, int status, const char *reason)
 	printf(",");
 	json_phase("multi-threaded", &multi);
 	printf("},\"appended\":%llu,\"refused\":%llu,\"failed\":%llu,\"adds\":%llu,\"removals\":%llu,"
-	       "\"remove_failed\":%llu,\"found\":%lld,\"errno\":{",
+	       "\"remove_failed\":%llu,\"found\":%lld,\"wrong_bytes\":%lld,\"errno\":{",
 	       (unsigned long long)shared->appended, (unsigned long long)shared->refused,
 	       (unsigned long long)shared->failed, (unsigned long long)shared->adds,
-	       (unsigned long long)shared->removals, (unsigned long long)shared->remove_failed, found);
+	       (unsigned long long)shared->removals, (unsigned long long)shared->remove_failed, found, wrong_bytes);
 	json_errnos("open", shared->open_errno);
 	printf(",");
 	json_errnos("write", shared->write_errno);
@@ -319,7 +319,7 @@ static void end_well(pid_t pid, const char *who)
 static void compare(void)
 {
 	static char buf[65536];
-	long long wrong = -1;
+	long long wrong = 0;
 	unsigned char there = 0;
 	ssize_t n;
 	int fd, err;
@@ -331,19 +331,22 @@ static void compare(void)
 	}
 	found = 0;
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		for (ssize_t i = 0; i < n && wrong < 0; i++)
-			if (buf[i] != 'X') {
+		for (ssize_t i = 0; i < n && found + i < (long long)shared->appended; i++) {
+			if (buf[i] == 'X')
+				continue;
+			if (!wrong_bytes++) {
 				wrong = found + i;
 				there = (unsigned char)buf[i];
 			}
+		}
 		found += n;
 	}
 	err = errno;
 	close(fd);
 	if (n < 0)
 		verdict(&multi, strerrorname_np(err), "reading the file at the end failed");
-	else if (wrong >= 0 && wrong < (long long)shared->appended)
-		verdict(&multi, "wrong", "byte %lld is 0x%02x, appended was 'X'", wrong, there);
+	else if (wrong_bytes)
+		verdict(&multi, "wrong", "byte %lld is 0x%02x, appended was 'X'; %lld such", wrong, there, wrong_bytes);
 	else if (found < (long long)shared->appended)
 		verdict(&multi, "lost", "the file has %lld bytes, %llu appends succeeded", found,
 			(unsigned long long)shared->appended);

@@ -21,6 +21,7 @@ const line = (changes: object = {}, phases: Record<string, [string, string?]> = 
     removals: 20,
     remove_failed: 0,
     found: 1000,
+    wrong_bytes: 0,
     errno: { open: { ENOKEY: 50 }, write: {} },
     ...changes,
   })}\n`;
@@ -49,6 +50,15 @@ describe('what the port says', () => {
     expect(reading.summary).toBe('multi-threaded: lost (the file has 990 bytes)');
   });
 
+  it('counts nothing where nobody could read the file, and wrong bytes where it has its length', () => {
+    const unread = readPort(line({ found: -1 }, { 'multi-threaded': ['ENOKEY', 'opening the file'] }), 1);
+    expect(unread.outcome).toBe('fail');
+    expect(unread.counts).toBeUndefined();
+    expect(
+      readPort(line({ wrong_bytes: 7 }, { 'multi-threaded': ['wrong', 'byte 3 is 0x00'] }), 1).counts,
+    ).toMatchObject({ acknowledged: 1000, lost: 0, wrong: 7 });
+  });
+
   it('is inconclusive when the race met no removed key, or nothing went through', () => {
     expect(readPort(line({ refused: 0, errno: { open: {}, write: {} } }), 0).outcome).toBe('inconclusive');
     expect(readPort(line({ appended: 0, found: 0 }), 0).outcome).toBe('inconclusive');
@@ -69,6 +79,8 @@ describe('what the port says', () => {
     ['two lines', line() + line(), 0],
     ['nothing', '', 0],
     ['garbage', '\u0000\u0001', 0],
+    ['kept with bytes missing', line({ found: 999 }), 0],
+    ['kept with wrong bytes', line({ wrong_bytes: 1 }), 0],
     ['a cut-off line', line().slice(0, 80), 0],
     ['negative counts', line({ appended: -5 }), 0],
     ['a verdict with escapes', line({}, { 'single-threaded': ['\u001b[31m'] }), 1],
