@@ -6,6 +6,7 @@ import { Flags } from '@oclif/core';
 import type { Settings } from '../config/types.js';
 import type { Context } from '../core/context.js';
 import type { Selection } from '../fstests/selection.js';
+import type { RestatedFstests } from '../run/resume.js';
 
 export const fstestsFlag = Flags.string({
   summary: 'fstests to use: a checkout or a repository, at HEAD or REF (default: upstream, pinned)',
@@ -38,7 +39,10 @@ export function resolveFstestsFlag(
   settings: Settings,
   cwd: string,
 ): string | undefined {
-  if (flag === undefined) return settings.fstests;
+  return flag === undefined ? settings.fstests : absoluteSource(flag, cwd);
+}
+
+function absoluteSource(flag: string, cwd: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/|^[\w.-]+@[\w.-]+:/i.test(flag) ? flag : path.resolve(cwd, flag);
 }
 
@@ -48,6 +52,16 @@ interface FstestsFlagValues {
   readonly group?: string[];
   readonly exclude?: string[];
   readonly 'time-factor'?: number;
+}
+
+/** What the flags say of a run that is resumed: of that, enokey.yaml decides nothing any more. */
+export function restatedFstests(flags: FstestsFlagValues, cwd: string): RestatedFstests {
+  return {
+    source: flags.fstests === undefined ? undefined : absoluteSource(flags.fstests, cwd),
+    timeFactor: flags['time-factor'],
+    groups: flags.group,
+    exclude: flags.exclude,
+  };
 }
 
 /**

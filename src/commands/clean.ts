@@ -17,6 +17,8 @@ Nothing that a live process or guest uses is touched. Runs (results) are removed
     artifacts: Flags.boolean({ summary: 'Built kernels' }),
     images: Flags.boolean({ summary: 'Guest images' }),
     trees: Flags.boolean({ summary: 'Imported kernel trees, worktrees and build folders' }),
+    probes: Flags.boolean({ summary: 'Built probes, and the port of generic/595' }),
+    fstests: Flags.boolean({ summary: 'fstests as fetched, exported and built' }),
     runs: Flags.boolean({ summary: 'Runs: results, which cannot be made again' }),
     'dry-run': Flags.boolean({ summary: 'Say what would be removed, and remove nothing' }),
   };
@@ -28,10 +30,7 @@ Nothing that a live process or guest uses is touched. Runs (results) are removed
       import('../system/disk.js'),
       import('../cli/table.js'),
     ]);
-    const named = { artifacts: flags.artifacts, images: flags.images, trees: flags.trees, runs: flags.runs };
-    const kinds = CLEANABLE.filter(
-      (kind) => (flags.all && kind !== 'runs') || (kind in named && named[kind as keyof typeof named]),
-    );
+    const kinds = CLEANABLE.filter((kind) => flags[kind] || (flags.all && kind !== 'runs'));
     const result = await clean(context, { kinds, dryRun: flags['dry-run'] });
     const rows = result.removed.map(({ kind, path, bytes }) => [kind, formatBytes(bytes), path]);
     if (rows.length > 0)

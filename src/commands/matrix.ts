@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Flags } from '@oclif/core';
 
 import { EnokeyCommand } from '../cli/command.js';
-import { fstestsFlags, selectTestsOfFlags } from '../cli/fstests-flags.js';
+import { fstestsFlags, restatedFstests, selectTestsOfFlags } from '../cli/fstests-flags.js';
 import { matrixOptions, planHost, runFlags, splitList } from '../cli/run-flags.js';
 
 export default class Matrix extends EnokeyCommand<typeof Matrix> {
@@ -36,16 +36,11 @@ Exit codes: 0 all as the contracts say, 1 a cell is not (or none ran), 69 the ma
   protected override async execute(): Promise<object> {
     const { flags, settings, context } = this;
     const cwd = process.cwd();
-    const [
-      { RunFolder, findRun, runsDir },
-      { planMatrix, selectTestIterations, selectTests },
-      { checkRestated },
-    ] = await Promise.all([
+    const [{ RunFolder, findRun, runsDir }, { planMatrix }, { checkRestated }] = await Promise.all([
       import('../run/folder.js'),
       import('../run/request.js'),
       import('../run/resume.js'),
     ]);
-    const { hostMachinery, otherTests } = await import('../run/machinery.js');
     const selection = flags.resume
       ? undefined
       : await selectTestsOfFlags(context, settings, flags, {
@@ -59,20 +54,19 @@ Exit codes: 0 all as the contracts say, 1 a cell is not (or none ran), 69 the ma
       tests: selection ? selection.tests : splitList(flags.tests),
     };
     const runDir = flags.run === undefined ? undefined : path.resolve(cwd, flags.run);
-    const host = planHost([...otherTests(settings), ...(selection?.fstests ?? [])]);
     let plan = flags.resume
       ? undefined
-      : await planMatrix(settings, { ...options, exclude: settings.exclude, fstests: selection?.plan }, host);
+      : await planMatrix(
+          settings,
+          { ...options, exclude: settings.exclude, fstests: selection?.plan },
+          planHost(selection?.fstests),
+        );
     const folder = flags.resume
       ? await findRun(context.dirs, flags.run, runDir)
       : new RunFolder(runDir ?? path.join(runsDir(context.dirs), plan?.id ?? ''));
     if (flags.resume) {
       const there = await folder.readPlan();
-      const tests = options.tests && selectTests(options.tests, host.otherTests);
-      if (there) {
-        const testIterations = selectTestIterations(options.testIterations, there.tests, host.otherTests);
-        checkRestated(there, { ...options, tests, testIterations });
-      }
+      if (there) checkRestated(there, { ...options, fstests: restatedFstests(flags, cwd) });
       if (flags['dry-run']) plan = there;
     }
     if (flags['dry-run'] && plan) {
@@ -84,11 +78,12 @@ Exit codes: 0 all as the contracts say, 1 a cell is not (or none ran), 69 the ma
       this.log(planText(plan, expected));
       return { plan, estimate: expected };
     }
-    const [{ runMatrix }, { runOutput }] = await Promise.all([
+    const [{ hostMachinery }, { runMatrix }, { runOutput }] = await Promise.all([
+      import('../run/machinery.js'),
       import('../run/matrix.js'),
       import('../cli/run-report.js'),
     ]);
-    const { record, timing } = await runMatrix(context, await hostMachinery(settings, this.config.version), {
+    const { record, timing } = await runMatrix(context, await hostMachinery(this.config.version), {
       folder,
       plan,
       resolveVariant: (name) => settings.resolve(name),

@@ -30,7 +30,7 @@ export default class Test extends EnokeyCommand<typeof Test> {
   protected override async execute(): Promise<object> {
     const { flags, args, settings, context } = this;
     const cwd = process.cwd();
-    const [{ RunFolder, runsDir }, { planMatrix }, { hostMachinery, otherTests }] = await Promise.all([
+    const [{ RunFolder, runsDir }, { planMatrix }, { hostMachinery }] = await Promise.all([
       import('../run/folder.js'),
       import('../run/request.js'),
       import('../run/machinery.js'),
@@ -51,7 +51,7 @@ export default class Test extends EnokeyCommand<typeof Test> {
         tests: selection.tests,
         fstests: selection.plan,
       },
-      planHost([...otherTests(settings), ...selection.fstests]),
+      planHost(selection.fstests),
     );
     if (flags['dry-run']) {
       const [{ estimate }, { planText }] = await Promise.all([
@@ -69,7 +69,7 @@ export default class Test extends EnokeyCommand<typeof Test> {
       import('../run/matrix.js'),
       import('../cli/run-report.js'),
     ]);
-    const { record, timing } = await runMatrix(context, await hostMachinery(settings, this.config.version), {
+    const { record, timing } = await runMatrix(context, await hostMachinery(this.config.version), {
       folder,
       plan,
       resolveVariant: (name) => settings.resolve(name),

@@ -65,7 +65,8 @@ function collect<Spec, T>(
   return all;
 }
 
-function lookUp<T>(map: ReadonlyMap<string, T>, name: string, where: string, what: string): T {
+/** What `name` stands for; `where` is the file and field that names it. @throws UserError */
+export function lookUp<T>(map: ReadonlyMap<string, T>, name: string, where: string, what: string): T {
   const found = map.get(name);
   if (found !== undefined) return found;
   const known = [...map.keys()];

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 
 import { OUTCOMES, type Outcome } from '../core/outcome.js';
+import { isFstestsName } from '../fstests/names.js';
+import { isProbe, PROBE_TESTS } from '../probe/catalog.js';
 import { didYouMean } from './suggest.js';
 
 /** File systems that enokey can make, mount and test. */
@@ -93,6 +95,30 @@ function words<T extends string>(known: readonly T[], accepts: (word: string) =>
 
 export const outcomes = words<Outcome>(OUTCOMES);
 export const verdicts = words<string>(VERDICTS, (word) => /^E[A-Z0-9]+$/.test(word));
+
+/** A table whose keys are tests: a probe must exist. Which tests fstests has shows when its tree is there. */
+export function testTable<T extends z.ZodType>(pattern: RegExp, name: string, value: T) {
+  return table(pattern, name, value).superRefine((tests, context) => {
+    for (const test of Object.keys(tests).filter((key) => isProbe(key) && !PROBE_TESTS.includes(key))) {
+      const message = `unknown probe "${test}"${didYouMean(test, PROBE_TESTS)}, known are ${PROBE_TESTS.join(', ')}`;
+      context.addIssue({ code: 'custom', path: [test], message });
+    }
+  });
+}
+
+/** Names that a user may give to probes in a list of tests, see `isMeant` in src/run. */
+const PROBE_NAMES = [
+  ...PROBE_TESTS,
+  ...PROBE_TESTS.map((test) => test.replace('probe/', '')),
+  'probe/*',
+  'probes',
+];
+
+/** One test, or all probes, as in a list of tests: `generic/595`, `open-fd`, `probes`. */
+export const meantTests = text.refine((name) => isFstestsName(name) || PROBE_NAMES.includes(name), {
+  error: ({ input }) =>
+    `unknown test "${String(input)}"${didYouMean(String(input), PROBE_NAMES)}, known are generic/NNN, probes, ${PROBE_TESTS.join(', ')}`,
+});
 
 /** Safe as a file name, a branch name and a part of `uname -r`; no `@`, which `VARIANT@N` needs. */
 export const VARIANT_NAME = /^[a-z0-9](?:[a-z0-9_-]|\.(?!\.|lock$|$))*$/;

@@ -2,8 +2,8 @@
 import path from 'node:path';
 
 import { exists } from '../system/files.js';
-import { makeCatalogue } from './catalogue.js';
-import { resolveVariant } from './resolve.js';
+import { lookUp, makeCatalogue, type Catalogue } from './catalogue.js';
+import { parseVariantName, resolveVariant } from './resolve.js';
 import { userFile, variantsFile, type UserFile } from './schema.js';
 import type { Settings } from './types.js';
 import { checkYaml, readYaml } from './yaml.js';
@@ -37,6 +37,7 @@ export async function loadSettings(options: LoadOptions): Promise<Settings> {
     { file: shipped, definitions },
     ...(file !== undefined && user ? [{ file, definitions: user }] : []),
   ]);
+  if (file !== undefined && user) checkExcluded(file, user, catalogue);
   const absolute = (relative: string | undefined): string | undefined =>
     relative === undefined || file === undefined ? undefined : path.resolve(path.dirname(file), relative);
   const tree = absolute(user?.tree);
@@ -57,6 +58,15 @@ export async function loadSettings(options: LoadOptions): Promise<Settings> {
     variantNames: [...catalogue.variants.keys()],
     resolve: (name) => resolveVariant(catalogue, name, tree),
   };
+}
+
+/** An exclusion of what does not exist is a slip of the finger, and would let the cells run. @throws UserError */
+function checkExcluded(file: string, user: UserFile, catalogue: Catalogue): void {
+  for (const [index, { variant }] of user.exclude.entries()) {
+    if (variant === undefined) continue;
+    const where = `${file}: exclude[${index}].variant`;
+    lookUp(catalogue.variants, parseVariantName(variant).name, where, 'variant');
+  }
 }
 
 /** `https://...`, `git@host:path`: not a path of this machine. */

@@ -7,10 +7,12 @@ import {
   flag,
   list,
   mapping,
+  meantTests,
   natural,
   outcomes,
   table,
   TEST_NAME,
+  testTable,
   text,
   VARIANT_NAME,
   verdicts,
@@ -65,7 +67,7 @@ const fullExpectation = mapping({
   cases: table(/^[^\s]+$/, 'the name of a case', verdicts).optional(),
   /** Observation of a probe (`syncfs_errors`) -> the number that each case that has it must show. */
   observations: table(/^[a-z][a-zA-Z_]*$/, 'the name of an observation', natural).optional(),
-  /** Why, where it is not obvious. Shown beside the cell. */
+  /** Why, where it is not obvious. Shown by `enokey variants NAME`. */
   reason: text.optional(),
 });
 export type ExpectationSpec = z.infer<typeof fullExpectation>;
@@ -74,7 +76,7 @@ const expectation = chosen<ExpectationSpec>((value) =>
   isMapping(value) ? fullExpectation : outcomes.transform((outcome) => ({ outcome })),
 );
 
-const namedTests = table(TEST_NAME, testName, expectation);
+const namedTests = testTable(TEST_NAME, testName, expectation);
 const filesystemContract = chosen<{ use: readonly string[]; tests: Record<string, ExpectationSpec> }>(
   (value) => {
     if (typeof value === 'string') return text.transform((name) => ({ use: [name], tests: {} }));
@@ -180,13 +182,17 @@ export const userFile = mapping({
     .min(1, 'is empty')
     .optional(),
   /** Probe -> extra arguments, see vm/probe/README.md. */
-  probeArgs: table(/^probe\/[a-z][a-z0-9-]*$/, 'the name of a probe (probe/NAME)', list(text)).default({}),
+  probeArgs: testTable(/^probe\/[a-z][a-z0-9-]*$/, 'the name of a probe (probe/NAME)', list(text)).default(
+    {},
+  ),
   /** Cells to leave out of a matrix; a key that is not there matches everything. */
   exclude: list(
     mapping({
+      /** As it is named in the matrix: `soft`, `soft@2`. */
       variant: text.optional(),
       filesystem: filesystem.optional(),
-      test: text.optional(),
+      /** `generic/595`, `probe/open-fd` or `open-fd`, `probes` for all of them. */
+      test: meantTests.optional(),
       reason: text.optional(),
     }),
   ).default([]),

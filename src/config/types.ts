@@ -18,12 +18,13 @@ export type SeriesSource =
 
 /** What a variant promises for one test: the outcome, and the verdict of each of its cases. A list means "any of". */
 export interface Expectation {
+  /** Absent: pass or fail where there are cases or observations. */
   readonly outcome?: readonly Outcome[];
   /** Case name of a probe (`gap=fsync`) -> allowed verdicts (`kept`, `lost`, `refused`, an errno name). */
   readonly cases?: Readonly<Record<string, readonly string[]>>;
   /** Observation of a probe (`syncfs_errors`) -> the number that each case that has it must show. */
   readonly observations?: Readonly<Record<string, number>>;
-  /** Why, where the expectation is not obvious: shown in reports. */
+  /** Why, where the expectation is not obvious: shown by `enokey variants NAME`. */
   readonly reason?: string;
 }
 

@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { cleanLine } from '../core/clean-text.js';
-import { InfraError, UserError } from '../core/errors.js';
+import { InfraError } from '../core/errors.js';
 import type { DiskSpec, Guest, SupervisedResult } from '../guest/types.js';
 import { UnsafeArchiveError } from '../guest/tar-read.js';
 import type { Reading } from '../probe/types.js';
@@ -20,7 +20,6 @@ import { judge } from './judge.js';
 import { limitOf, type Limits } from './limits.js';
 import { localConfig } from './local-config.js';
 import { fileNameOf, parseTestName, requireTestName, type TestName } from './names.js';
-import { misfitError } from './overrides.js';
 import { CheckParser } from './parse.js';
 
 /** ms at time scale 1, for chores in the guest. */
@@ -61,23 +60,6 @@ export class FstestsDriver implements TestDriver {
   owns(test: string): boolean {
     const name = parseTestName(test);
     return name !== undefined && !name.port;
-  }
-
-  /** @throws UserError when a test or its override does not exist, or the overrides do not fit this tree. */
-  check(test: string, filesystems: readonly string[]): void {
-    const name = requireTestName(test);
-    const { build, manifestFile } = this.options;
-    if (name.override && !build.overridden.get(name.override)?.includes(name.id)) {
-      const have = [...build.overridden].flatMap(([folder, ids]) => ids.map((id) => `${id} [${folder}]`));
-      throw new UserError({
-        subject: `test ${test}`,
-        observed: `fstests-overrides/${name.override}/tests has no ${name.id}`,
-        expected: have.length > 0 ? have.join(', ') : undefined,
-      });
-    }
-    if (filesystems.includes('btrfs') && build.misfits.length > 0) {
-      throw misfitError(build.misfits, build.commit, manifestFile);
-    }
   }
 
   async prepare(guest: Guest, _filesystem: string): Promise<void> {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { shellWord } from '../core/shell-word.js';
 
 /** What `local.config` says: one section-less shell file, read by common/config. */
 export interface LocalConfig {
@@ -17,11 +18,6 @@ export interface LocalConfig {
   readonly overrides: string;
   /** Where `check` writes; one an iteration. */
   readonly resultBase: string;
-}
-
-/** Quotes for sh. */
-function quote(value: string): string {
-  return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Mount options that common/config would have chosen, which ours must not lose when they replace them. */
@@ -60,7 +56,7 @@ export function localConfig(config: LocalConfig): string {
   ];
   return [
     '# Written by enokey; kept with the results.',
-    ...lines.map(([name, value]) => `export ${name}=${quote(value)}`),
+    ...lines.map(([name, value]) => `export ${name}=${shellWord(value)}`),
     '',
   ].join('\n');
 }

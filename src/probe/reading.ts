@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { oneLine } from '../core/clean-text.js';
 import { addRemovals, type Removal } from '../stats/removals.js';
 import { addNested } from '../stats/tally.js';
 import type { ProbeCase, ProbeError, ProbeResult } from './schema.js';
 import type { CaseReading, Reading } from './types.js';
 
-/** Strips what could drive a terminal and bounds the length: the guest wrote it. */
+/** What the guest wrote, safe for a terminal and at most `limit` characters. */
 function clean(text: string | null, limit = 200): string {
-  return (text ?? '')
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-    .trim()
-    .slice(0, limit);
+  return oneLine(text ?? '', limit);
 }
 
 /** Errors of the first ioctls that say "this kernel or file system has no encryption", not "something broke". */

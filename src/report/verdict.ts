@@ -12,16 +12,16 @@ export interface RunVerdict {
 }
 
 /**
- * How a run as a whole ended. Cells of which none has a result are an error, however quiet: "not run" must not
- * look like "passed". Unexpected cells of the machinery alone are 69, anything else unexpected is 1.
+ * How a run as a whole ended. Cells of which none passed or failed are an error, however quiet: "not run" and
+ * "inconclusive" must not look like "passed". Unexpected cells of the machinery alone are 69, anything else
+ * unexpected is 1.
  */
 export function verdictOf(summary: Summary): RunVerdict {
   const count = (outcome: Outcome): number => summary.outcomes[outcome] ?? 0;
   if (summary.done === 0) return { exitCode: 1, reason: 'no cell has run' };
-  if (count('notrun') === summary.done) {
-    const why = summary.rows.flatMap((row) => row.remarks)[0];
-    return { exitCode: 1, reason: `every cell is notrun${why ? `: ${why}` : ''}` };
-  }
+  const remark = summary.rows.flatMap((row) => row.remarks)[0];
+  const why = remark ? `: ${remark}` : '';
+  if (count('notrun') === summary.done) return { exitCode: 1, reason: `every cell is notrun${why}` };
   if (summary.unexpected > 0) {
     const troubled = INFRASTRUCTURE.reduce((sum, outcome) => sum + count(outcome), 0);
     const reason = `${summary.unexpected} of ${summary.done} cells are not as their contracts say`;
@@ -32,5 +32,6 @@ export function verdictOf(summary: Summary): RunVerdict {
         }
       : { exitCode: 1, reason };
   }
+  if (count('pass') + count('fail') === 0) return { exitCode: 1, reason: `no cell came to a result${why}` };
   return { exitCode: 0, reason: 'no cell stands against its contract' };
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Context, Dirs } from '../core/context.js';
 import { throwIfAborted } from '../core/errors.js';
 import { listGuests, sweepGuests } from '../guest/registry.js';
-import { temporaryBeside } from '../system/files.js';
+import { temporaryBeside, temporaryOwner } from '../system/files.js';
 import { identify } from '../system/identity.js';
 import { lockOwner, type LockOwner } from '../system/lock.js';
 import { runsDir } from './folder.js';
@@ -85,22 +85,28 @@ async function liveLock(dir: string, depth: number): Promise<LockOwner | undefin
   return undefined;
 }
 
-/** Names that `temporaryBeside` makes: `.NAME.tmp-PID-8HEX`. */
-const TEMPORARY = /^\..+\.tmp-(\d+)-[0-9a-f]{8}$/;
-
 /** Temporary files of processes that are gone, at most `depth` folders down. */
 async function leftovers(dir: string, depth: number): Promise<string[]> {
   const found: string[] = [];
   for (const name of await entriesOf(dir)) {
     const target = path.join(dir, name);
-    const pid = Number(TEMPORARY.exec(name)?.[1]);
-    if (pid > 0) {
+    const pid = temporaryOwner(name);
+    if (pid !== undefined) {
       if (!identify(pid)) found.push(target);
     } else if (depth > 0 && (await lstat(target).catch(() => undefined))?.isDirectory()) {
       found.push(...(await leftovers(target, depth - 1)));
     }
   }
   return found;
+}
+
+/** Who works on a run in a folder of the user's (`--run DIR`): the work folders of its guests are below `guests`. */
+async function runnerOf(workDirs: readonly string[]): Promise<LockOwner | undefined> {
+  for (const dir of workDirs) {
+    const owner = await lockOwner(path.join(dir, '..', '..', 'lock'));
+    if (owner) return owner;
+  }
+  return undefined;
 }
 
 /** Removes whole or not at all: what is half removed has a name that nothing uses and the next cleaning finds. */
@@ -133,8 +139,8 @@ async function orphanedDisks(runs: string): Promise<string[]> {
 
 /**
  * Ends guests and removes files that killed processes left; and of the kinds asked for, everything that no live
- * process uses: not what holds a lock, not the kernel or image of a live guest, and no kernel or image at all
- * while a run is going on, since it may be about to boot them.
+ * process uses: not what holds a lock, not the kernel or image of a live guest, and nothing but finished runs while
+ * a run is going on: it boots kernels and images, and pushes probes and fstests into every guest.
  */
 export async function clean(context: Context, options: CleanOptions): Promise<CleanResult> {
   const { dirs, signal } = context;
@@ -150,19 +156,18 @@ export async function clean(context: Context, options: CleanOptions): Promise<Cl
   const old = [...(await leftovers(dirs.cache, 3)), ...(await leftovers(runsDir(dirs), 2))];
   for (const target of [...old, ...(await orphanedDisks(runsDir(dirs)))]) await take('leftover', target);
 
-  const inUse = (await listGuests(context)).flatMap(({ name, vmlinux, rootfs, workDir }) =>
-    [vmlinux, rootfs, workDir].map((file) => ({ file, reason: `guest ${name} uses it` })),
+  const live = await listGuests(context);
+  const inUse = live.flatMap(({ name, vmlinux, rootfs, workDir, disks }) =>
+    [vmlinux, rootfs, workDir, ...disks.map((disk) => disk.path)].map((file) => ({
+      file,
+      reason: `guest ${name} uses it`,
+    })),
   );
-  const runner = await liveLock(runsDir(dirs), 1);
+  const runner = (await liveLock(runsDir(dirs), 1)) ?? (await runnerOf(live.map(({ workDir }) => workDir)));
   for (const kind of options.kinds) {
     for (const dir of foldersOf(kind, dirs)) {
-      const owner =
-        kind === 'runs'
-          ? undefined
-          : kind === 'artifacts' || kind === 'images'
-            ? (runner ?? (await liveLock(dir, 2)))
-            : await liveLock(dir, 2);
-      const names = (await entriesOf(dir)).filter((name) => !TEMPORARY.test(name));
+      const owner = kind === 'runs' ? undefined : (runner ?? (await liveLock(dir, 2)));
+      const names = (await entriesOf(dir)).filter((name) => temporaryOwner(name) === undefined);
       for (const name of names) {
         const target = path.join(dir, name);
         const holder = kind === 'runs' ? await lockOwner(path.join(target, 'lock')) : owner;

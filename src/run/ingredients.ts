@@ -9,6 +9,7 @@ import type { TestDriver } from './driver.js';
 import type { Machinery } from './needs.js';
 import type { Stopwatch } from './timing.js';
 import type { Environment, RunPlan } from './types.js';
+import { recordVariant } from './variant-record.js';
 
 /** What a run needs before its first guest. */
 export interface Ingredients {
@@ -61,6 +62,7 @@ export async function ensureIngredients(
   const environment: Environment = {
     enokey: machinery.version,
     kernels: variants.map((variant) => kernelRecord(variant.name, artifacts.get(variant.name))),
+    variants: variants.map((variant) => recordVariant(plan, variant)),
     image: { key: image.key, packages: image.packages },
     qemu,
     accelerator: { name: accelerator.name, reason: accelerator.reason },

@@ -2,16 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, loadavg, release, totalmem } from 'node:os';
 
-import type { Settings } from '../config/types.js';
 import { EnokeyError, InterruptedError } from '../core/errors.js';
 import type { Profile } from '../kernel/types.js';
 import type { TestDriver } from './driver.js';
 import type { BootAttempt, Machinery } from './needs.js';
-
-/** Tests beside the probes that these settings allow. */
-export function otherTests(_settings: Settings): readonly string[] {
-  return [];
-}
 
 function cpuModel(): string {
   try {
@@ -27,7 +21,7 @@ function cpuModel(): string {
  * The real world for a run: kernels, image and guests of this host. Every domain is loaded when it is first
  * needed, so that a refused plan costs nothing.
  */
-export async function hostMachinery(_settings: Settings, version: string): Promise<Machinery> {
+export async function hostMachinery(version: string): Promise<Machinery> {
   return {
     version,
     async kernel(context, variant, plan) {

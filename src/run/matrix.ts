@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Variant } from '../config/types.js';
 import type { Context } from '../core/context.js';
 import { InterruptedError, throwIfAborted, UserError } from '../core/errors.js';
+import { shellWord } from '../core/shell-word.js';
 import { diskError } from '../system/files.js';
 import type { DiskSpec } from '../guest/types.js';
 import { MAX_TRIES, runCell, type CellParts } from './cell.js';
@@ -32,11 +33,7 @@ export interface MatrixResult {
 
 /** What a user types to go on with a run. */
 export function resumeCommand(folder: RunFolder): string {
-  return `enokey matrix --resume --run ${shellQuoted(folder.dir)}`;
-}
-
-function shellQuoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+  return `enokey matrix --resume --run ${shellWord(folder.dir)}`;
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { Exclusion } from '../config/types.js';
 import type { CellKey } from '../core/outcome.js';
 import { runsOn } from '../fstests/names.js';
+import type { Effort } from '../probe/catalog.js';
 import { iterationInRound, type Iterations } from './iterations.js';
 import { leaveOut, type LeftOut } from './left-out.js';
 import { randomStream, shuffle } from './seeds.js';
@@ -28,6 +29,7 @@ export interface PlanRequest {
   readonly guest: RunPlan['guest'];
   readonly liveGuests: number;
   readonly freshGuest: boolean;
+  readonly effort: Effort;
   readonly probeArgs: RunPlan['probeArgs'];
   readonly fstests?: RunPlan['fstests'];
   readonly command: string;
@@ -94,6 +96,7 @@ export function makePlan(request: PlanRequest): RunPlan {
     guest: request.guest,
     liveGuests: request.liveGuests,
     freshGuest: request.freshGuest,
+    effort: request.effort,
     probeArgs: request.probeArgs,
     ...(request.fstests ? { fstests: request.fstests } : {}),
     ...(leftOut.length > 0 ? { leftOut } : {}),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import path from 'node:path';
 
+import { oneLine } from '../core/clean-text.js';
 import { InfraError } from '../core/errors.js';
 import type { Guest, SupervisedResult } from '../guest/types.js';
 import {
@@ -31,7 +32,7 @@ const SHORT_LIMIT_MS = 20_000;
 const DEADLINE_GRACE_MS = 5_000;
 
 function lastLine(text: string): string {
-  return (text.trim().split('\n').at(-1) ?? '').replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 200);
+  return oneLine(text.trim().split('\n').at(-1) ?? '');
 }
 
 /**

@@ -2,13 +2,13 @@
 import { didYouMean } from '../config/suggest.js';
 import type { Exclusion, Settings } from '../config/types.js';
 import { UserError } from '../core/errors.js';
+import { shellWord } from '../core/shell-word.js';
 import { planArguments } from '../probe/arguments.js';
 import { isProbe, PROBE_TESTS, type Effort } from '../probe/catalog.js';
 import { FILESYSTEM_NAMES } from '../probe/filesystems.js';
 import { newRunId } from './folder.js';
 import { iterationsText, requireIterations, type Iterations } from './iterations.js';
 import { makePlan, type PlannedVariant } from './plan.js';
-import type { Restated } from './resume.js';
 import { MAX_SEED } from './seeds.js';
 import { isMeant } from './test-names.js';
 import type { RunPlan } from './types.js';
@@ -16,7 +16,14 @@ import type { RunPlan } from './types.js';
 const MAX_LIVE_GUESTS = 8;
 
 /** What a user asked for; undefined is the default. */
-export interface MatrixOptions extends Restated {
+export interface MatrixOptions extends Iterations {
+  readonly variants?: readonly string[];
+  readonly filesystems?: readonly string[];
+  readonly tests?: readonly string[];
+  readonly seed?: number;
+  readonly profile?: string;
+  /** Absolute. */
+  readonly tree?: string;
   readonly accelerator?: RunPlan['accelerator'];
   readonly effort?: Effort;
   readonly freshGuest?: boolean;
@@ -161,6 +168,7 @@ export async function planMatrix(
     guest: { cpus, memoryMiB },
     liveGuests: Math.max(1, Math.min(variants.length, fitting, MAX_LIVE_GUESTS)),
     freshGuest: options.freshGuest ?? false,
+    effort,
     probeArgs,
     fstests: options.fstests,
     command: reproduceCommand({
@@ -189,7 +197,7 @@ export async function planMatrix(
 export function reproduceCommand(options: MatrixOptions): string {
   const words = ['enokey', 'matrix'];
   const list = (flag: string, values: readonly string[] | undefined): void => {
-    if (values) words.push(flag, quoted(values.join(',')));
+    if (values) words.push(flag, shellWord(values.join(',')));
   };
   list('--variants', options.variants);
   list('--fs', options.filesystems);
@@ -197,13 +205,13 @@ export function reproduceCommand(options: MatrixOptions): string {
   const rest = tests.filter((test) => !isProbe(test));
   const allProbes = PROBE_TESTS.every((test) => tests.includes(test));
   list('--tests', allProbes ? ['probes', ...rest] : tests);
-  words.push('-n', quoted(iterationsText(options.iterations ?? 0, options.testIterations)));
+  words.push('-n', shellWord(iterationsText(options.iterations ?? 0, options.testIterations)));
   words.push('--seed', String(options.seed));
   if (options.effort === 'quick') words.push('--quick');
   if (options.profile && options.profile !== 'default') words.push('--profile', options.profile);
-  if (options.tree !== undefined) words.push('--tree', quoted(options.tree));
+  if (options.tree !== undefined) words.push('--tree', shellWord(options.tree));
   if (options.accelerator && options.accelerator !== 'auto') words.push('--accel', options.accelerator);
-  if (options.fstests?.asked !== undefined) words.push('--fstests', quoted(options.fstests.asked));
+  if (options.fstests?.asked !== undefined) words.push('--fstests', shellWord(options.fstests.asked));
   if (options.fstests && options.fstests.timeFactor !== 1) {
     words.push('--time-factor', String(options.fstests.timeFactor));
   }
@@ -211,8 +219,4 @@ export function reproduceCommand(options: MatrixOptions): string {
   if (options.guestCpus !== undefined) words.push('--cpus', String(options.guestCpus));
   if (options.guestMemoryMiB !== undefined) words.push('--memory', String(options.guestMemoryMiB));
   return words.join(' ');
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { UserError } from '../core/errors.js';
+import { isFstestsName } from '../fstests/names.js';
+import { isProbe, type Effort } from '../probe/catalog.js';
+import { selectTestIterations, selectTests, type MatrixOptions } from './request.js';
 import type { Environment, RunPlan } from './types.js';
+import { variantDifferences } from './variant-record.js';
 
-/** What a resume may be told again; undefined means "as planned". */
-export interface Restated {
-  readonly variants?: readonly string[];
-  readonly filesystems?: readonly string[];
-  readonly tests?: readonly string[];
-  readonly iterations?: number;
-  readonly testIterations?: Readonly<Record<string, number>>;
-  readonly seed?: number;
-  readonly profile?: string;
-  readonly tree?: string;
-  readonly accelerator?: string;
+/** What a command line says of a run that it resumes; undefined means "as planned". */
+export interface Restated extends Omit<MatrixOptions, 'exclude' | 'fstests'> {
+  readonly fstests?: RestatedFstests;
 }
+
+/** What the flags for tests of fstests say. */
+export interface RestatedFstests {
+  /** `DIR|URL[@REF]`, DIR absolute. */
+  readonly source?: string;
+  readonly timeFactor?: number;
+  readonly groups?: readonly string[];
+  /** Files. */
+  readonly exclude?: readonly string[];
+}
+
+/** Contracts and conditions of variants that a refusal names; where more differ, it says how many. */
+const MAX_NAMED = 6;
 
 function same(a: unknown, b: unknown): boolean {
   const sorted = (value: unknown): unknown => {
@@ -24,21 +33,62 @@ function same(a: unknown, b: unknown): boolean {
 }
 
 function shown(value: unknown): string {
+  if (value === undefined) return 'none';
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (Array.isArray(value)) return value.join(',');
-  if (typeof value !== 'object' || value === null) return String(value);
+  if (typeof value !== 'object' || value === null) return `${value as string | number}`;
   return Object.entries(value)
     .map(([name, one]) => `${name}=${String(one)}`)
     .join(',');
 }
 
-/** Refuses flags that ask for something else than the run was made for. @throws UserError */
+/** Plans of older versions have it in their command line alone. */
+function effortOf({ effort, command }: RunPlan): Effort {
+  return effort ?? (/ --quick(?: |$)/.test(command) ? 'quick' : 'normal');
+}
+
+/**
+ * Refuses flags that ask for something else than the run was made for.
+ * @throws UserError with what was planned, or for a name that does not exist
+ */
 export function checkRestated(plan: RunPlan, restated: Restated): void {
-  for (const [name, value] of Object.entries(restated)) {
-    const planned = plan[name as keyof Restated];
-    if (value === undefined || same(value, planned)) continue;
+  const { fstests = {} } = restated;
+  const subject = `run ${plan.id}`;
+  const chooser = fstests.groups ? '-g' : fstests.exclude ? '--exclude' : undefined;
+  if (chooser !== undefined) {
     throw new UserError({
-      subject: `run ${plan.id}`,
-      observed: `was planned with ${name} ${shown(planned)}, not ${shown(value)}`,
+      subject,
+      observed: `has its tests already, ${chooser} chooses those of a new run`,
+      next: `leave ${chooser} out to resume it as planned, or start a new run without --resume`,
+    });
+  }
+  // Whether fstests has a test does not matter here: one that is not in the plan is refused as such.
+  const named = [...(restated.tests ?? []), ...Object.keys(restated.testIterations ?? {})];
+  const others = [...plan.tests.filter((test) => !isProbe(test)), ...named.filter(isFstestsName)];
+  const tests = restated.tests && selectTests(restated.tests, others);
+  const testIterations = selectTestIterations(restated.testIterations, plan.tests, others);
+  const values: readonly (readonly [what: string, planned: unknown, asked: unknown])[] = [
+    ['variants', plan.variants, restated.variants],
+    ['file systems', plan.filesystems, restated.filesystems],
+    ['tests', plan.tests, tests],
+    ['iterations', plan.iterations, restated.iterations],
+    ['iterations of tests', plan.testIterations, testIterations],
+    ['seed', plan.seed, restated.seed],
+    ['profile', plan.profile, restated.profile],
+    ['tree', plan.tree ?? 'as imported', restated.tree],
+    ['accelerator', plan.accelerator, restated.accelerator],
+    ['effort', effortOf(plan), restated.effort],
+    ['fresh guests', plan.freshGuest, restated.freshGuest],
+    ['CPUs of a guest', plan.guest.cpus, restated.guestCpus],
+    ['memory of a guest (MiB)', plan.guest.memoryMiB, restated.guestMemoryMiB],
+    ['fstests', plan.fstests?.asked ?? (plan.fstests?.source && 'upstream'), fstests.source],
+    ['time factor', plan.fstests?.timeFactor, fstests.timeFactor],
+  ];
+  for (const [what, planned, asked] of values) {
+    if (asked === undefined || same(asked, planned)) continue;
+    throw new UserError({
+      subject,
+      observed: `was planned with ${what} ${shown(planned)}, not ${shown(asked)}`,
       next: 'leave the flag out to resume it as planned, or start a new run without --resume',
     });
   }
@@ -57,6 +107,11 @@ export function differences(then: Environment, now: Environment): string[] {
     else if (kernel.configHash !== today.configHash)
       compare(`the config of ${kernel.variant}`, kernel.configHash, today.configHash);
     else compare(`the kernel of ${kernel.variant}`, kernel.artifactKey, today.artifactKey);
+  }
+  if (then.variants) {
+    const variants = variantDifferences(then.variants, now.variants ?? []);
+    found.push(...variants.slice(0, MAX_NAMED));
+    if (variants.length > MAX_NAMED) found.push(`${variants.length - MAX_NAMED} more of the variants`);
   }
   compare('the image', then.image.key, now.image.key);
   compare('the probes', then.probes, now.probes);

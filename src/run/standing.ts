@@ -68,8 +68,8 @@ function brokenBy(expectation: Expectation | undefined, reading: Reading | undef
 
 /**
  * Compares how a cell ended with what its variant promises. Without an entry for the test there is nothing to
- * compare, but a crash or a forbidden report is unexpected all the same. An entry that names cases only allows
- * pass and fail (its cases say which).
+ * compare, but a crash or a forbidden report is unexpected all the same. An entry that names only cases or
+ * observations allows pass and fail: nothing else has any.
  */
 export function judge(
   contract: Contract,
@@ -79,8 +79,8 @@ export function judge(
   marks: readonly Mark[],
 ): Judged {
   const expectation = expectationFor(contract, cell.filesystem, cell.test);
-  const allowed =
-    expectation?.outcome ?? (expectation?.cases ? (['pass', 'fail'] as const) : implicit(cell.test));
+  const measured = expectation?.cases ?? expectation?.observations;
+  const allowed = expectation?.outcome ?? (measured ? (['pass', 'fail'] as const) : implicit(cell.test));
   if (allowed ? !allowed.includes(outcome) : NEVER_CONTRACTED.includes(outcome)) {
     return {
       standing: 'unexpected',

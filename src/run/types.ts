@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import type { Contract } from '../config/types.js';
 import type { CellKey, Mark, Outcome } from '../core/outcome.js';
 import type { FstestsPlan } from '../fstests/selection.js';
 import type { BootTimes } from '../guest/types.js';
+import type { Effort } from '../probe/catalog.js';
 import type { Reading } from '../probe/types.js';
 import type { LeftOut } from './left-out.js';
 
@@ -31,6 +33,17 @@ export interface CellResult extends CellKey {
   readonly guest: string;
 }
 
+/** What a variant was when its run began, as far as its cells depend on it and its kernel does not show it. */
+export interface VariantRecord {
+  readonly name: string;
+  /** File system -> `-o` options without the `-o`. */
+  readonly mountOptions: Readonly<Record<string, string>>;
+  /** Appended to the kernel command line. */
+  readonly kernelArgs: readonly string[];
+  /** File system -> test -> what is promised of its cells. */
+  readonly contract: Contract;
+}
+
 /** Recorded once a run, before the first cell. Everything that a reader needs to repeat it. */
 export interface Environment {
   readonly enokey: string;
@@ -44,6 +57,8 @@ export interface Environment {
     readonly compiler: string;
     readonly profile: string;
   }[];
+  /** Runs of older versions lack it. */
+  readonly variants?: readonly VariantRecord[];
   readonly image: { readonly key: string; readonly packages: Readonly<Record<string, string>> };
   readonly qemu: string;
   readonly accelerator: { readonly name: string; readonly reason: string };
@@ -88,6 +103,8 @@ export interface RunPlan {
   readonly liveGuests: number;
   /** A boot for every cell. */
   readonly freshGuest: boolean;
+  /** How much the probes do; runs of older versions lack it. */
+  readonly effort?: Effort;
   /** All arguments that a probe gets from the plan, e.g. `{ "probe/race-append": ["--acks", "100000"] }`. */
   readonly probeArgs: Readonly<Record<string, readonly string[]>>;
   /** Absent when no test of fstests is among the tests. */

@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { Context } from '../core/context.js';
 import { BugError, InfraError, UserError } from '../core/errors.js';
 import { step } from '../core/events.js';
+import { shellWord } from '../core/shell-word.js';
 import { diskError } from '../system/files.js';
 import { Git } from '../system/git.js';
 import { withScratch } from '../system/scratch.js';
@@ -150,9 +151,7 @@ async function explain(
   }
   const conflicts = parseConflicts(stderr, patch);
   const said = /^(?:fatal|error): (.*)$/m.exec(stderr)?.[1];
-  const rest = patches
-    .slice(0, index + 1)
-    .map(({ path: file }) => (/[^\w@%+=:,./-]/.test(file) ? `'${file.replaceAll("'", `'\\''`)}'` : file));
+  const rest = patches.slice(0, index + 1).map(({ path: file }) => shellWord(file));
   return new UserError({
     subject: `patch ${patch.name} (${index + 1} of ${patches.length})`,
     observed:

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { BugError } from '../core/errors.js';
+import { shellWord } from '../core/shell-word.js';
 
 /** One word for a POSIX shell. SSH passes a command as one string to the login shell: argv has to be quoted. */
 export function quoteWord(word: string): string {
   if (word.includes('\0'))
     throw new BugError({ subject: 'command for a guest', observed: 'an argument holds a NUL byte' });
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return shellWord(word);
 }
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { InfraError } from '../core/errors.js';
@@ -14,20 +14,18 @@ export function temporaryBeside(target: string): string {
   );
 }
 
+const TEMPORARY = /^\..+\.tmp-(\d+)-[0-9a-f]{8}$/;
+
+/** The pid of the process that `temporaryBeside` made this name (no path) for; undefined for every other name. */
+export function temporaryOwner(name: string): number | undefined {
+  const pid = TEMPORARY.exec(name)?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
 /** True when the path exists, whatever it is. */
 export async function exists(file: string): Promise<boolean> {
   try {
     await stat(file);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** True when the path can be opened for reading and writing by us. */
-export async function isAccessible(file: string, mode = constants.R_OK | constants.W_OK): Promise<boolean> {
-  try {
-    await access(file, mode);
     return true;
   } catch {
     return false;

@@ -2,10 +2,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 
+import { temporaryOwner } from './files.js';
 import { identify } from './identity.js';
-
-/** Names that `temporaryBeside` makes. */
-const TEMPORARY = /^\..+\.tmp-(\d+)-[0-9a-f]{8}$/;
 
 /**
  * Removes from a folder what processes that are gone (SIGKILL, reboot) left under names of `temporaryBeside`. One
@@ -14,8 +12,8 @@ const TEMPORARY = /^\..+\.tmp-(\d+)-[0-9a-f]{8}$/;
 export async function sweepTemporaries(dir: string): Promise<void> {
   const names = await readdir(dir).catch(() => []);
   for (const name of names) {
-    const pid = TEMPORARY.exec(name)?.[1];
-    if (pid === undefined || identify(Number(pid))) continue;
+    const pid = temporaryOwner(name);
+    if (pid === undefined || identify(pid)) continue;
     await rm(path.join(dir, name), { recursive: true, force: true });
   }
 }

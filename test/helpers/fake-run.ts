@@ -12,11 +12,15 @@ import { fakeSettings, fakeVariant } from './fake-machinery.js';
 
 export const FAKE_VARIANTS: readonly Variant[] = [fakeVariant('stock'), fakeVariant('soft')];
 
-export function planFake(options: MatrixOptions = {}, variants = FAKE_VARIANTS): Promise<RunPlan> {
+export function planFake(
+  options: MatrixOptions = {},
+  variants = FAKE_VARIANTS,
+  otherTests: readonly string[] = [],
+): Promise<RunPlan> {
   return planMatrix(
     fakeSettings(variants),
     { iterations: 2, seed: 1, effort: 'quick', ...options },
-    { now: new Date(), randomSeed: 7, availableMiB: 8192, cpus: 2, otherTests: [] },
+    { now: new Date(), randomSeed: 7, availableMiB: 8192, cpus: 2, otherTests },
   );
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { Variant } from '../../../src/config/types.js';
 import { InfraError } from '../../../src/core/errors.js';
 import { RunFolder } from '../../../src/run/folder.js';
 import type { RunPlan } from '../../../src/run/types.js';
@@ -179,11 +180,11 @@ describe('a failure', () => {
 
   it('is what a damaged file system is, with the check kept', async () => {
     const { record } = await runSmall(
-      { fsck: () => ({ exitCode: 4, stdout: 'Inode 12 is corrupt. Fix? no' }) },
+      { fsck: () => ({ exitCode: 4, stdout: 'Inode 12 is \u001b[31mcorrupt\u001b[0m. Fix? no' }) },
       await smallPlan({ iterations: 1 }),
     );
     expect(record.results).toMatchObject([
-      { outcome: 'fail', reading: { summary: expect.stringContaining('e2fsck: exit 4') as string } },
+      { outcome: 'fail', reading: { summary: 'e2fsck: exit 4: Inode 12 is corrupt. Fix? no' } },
     ]);
     expect(
       await readFile(path.join(folder.dir, record.results[0]?.files ?? '', 'fsck.txt'), 'utf8'),
@@ -332,6 +333,40 @@ describe('a resume', () => {
       exitCode: 2,
       message: expect.stringMatching(/the kernel of stock was key-stock, is now other/) as string,
     });
+  });
+
+  it.each<[string, Partial<Variant>, RegExp]>([
+    [
+      'mount options',
+      { mountOptions: { ext4: 'discard' } },
+      /mount -o of stock on ext4 was nothing, is now discard/,
+    ],
+    [
+      'kernel arguments',
+      { kernelArgs: ['kmemleak=off'] },
+      /kernel command line was nothing, is now kmemleak=off/,
+    ],
+    [
+      'promises',
+      { contract: { all: { 'probe/parked': { outcome: ['fail'] } } } },
+      /the contract of stock: ext4 probe\/parked outcome was pass, is now fail/,
+    ],
+  ])('is refused when a variant has other %s by then', async (_, changes, said) => {
+    const controller = new AbortController();
+    const machinery = fakeMachinery({ probe: () => (controller.abort(), undefined), probeMs: 1 });
+    await startFake(fakeContext(root, controller.signal), machinery, await smallPlan()).catch(
+      () => undefined,
+    );
+    const again = fakeMachinery();
+    await expect(
+      startFake(fakeContext(root), again, undefined, [fakeVariant('stock', changes)]),
+    ).rejects.toMatchObject({ exitCode: 2, message: expect.stringMatching(said) as string });
+    expect(again.boots).toEqual([]);
+    const before = await folder.readEnvironment();
+    const { variants: __, ...older } = before!;
+    await folder.writeEnvironment(older);
+    const resumed = await startFake(fakeContext(root), again, undefined, [fakeVariant('stock', changes)]);
+    expect(resumed.record.complete).toBe(true);
   });
 
   it('is what a second start in the same folder has to say', async () => {

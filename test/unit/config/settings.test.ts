@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { loadSettings } from '../../../src/config/index.js';
 import type { Settings } from '../../../src/config/types.js';
 import { UserError } from '../../../src/core/errors.js';
+import { PROBE_TESTS } from '../../../src/probe/catalog.js';
 import { tempDir } from '../../helpers/temp.js';
 
 const packageRoot = path.resolve(import.meta.dirname, '../../..');
@@ -34,6 +35,9 @@ async function problem(work: Promise<unknown>): Promise<string> {
 function mine(fields: string): string {
   return `variants:\n  mine:\n    base: v7.3\n    title: x\n${fields.replace(/^/gm, '    ')}\n`;
 }
+
+/** How a refusal of an unknown probe ends. */
+const KNOWN = `, known are ${PROBE_TESTS.join(', ')}`;
 
 function folder(name: string, ...files: string[]): void {
   mkdirSync(path.join(dir, name), { recursive: true });
@@ -116,8 +120,49 @@ describe('enokey.yaml', () => {
     ],
     ['exclude: [{variant: x, fs: ext4}]', 'enokey.yaml: exclude[0]: unknown key "fs"'],
     ['probeArgs: {race: ["-x"]}', 'enokey.yaml: probeArgs.race: is not the name of a probe (probe/NAME)'],
+    [
+      'probeArgs: {probe/nonesuch: []}',
+      `enokey.yaml: probeArgs.probe/nonesuch: unknown probe "probe/nonesuch"${KNOWN}`,
+    ],
+    [
+      'contracts: {c: {probe/race-apend: pass}}',
+      `enokey.yaml: contracts.c.probe/race-apend: unknown probe "probe/race-apend" (did you mean "probe/race-append"?)${KNOWN}`,
+    ],
+    [
+      'exclude: [{}, {variant: sotf@2}]',
+      /^enokey\.yaml: exclude\[1\]\.variant: unknown variant "sotf" \(did you mean "soft"\?\) \(expected one of stock, /,
+    ],
+    ['exclude: [{variant: soft@x}]', /^variant soft@x: "x" after the @ is not a number of patches/],
+    [
+      'exclude: [{test: opn-fd}]',
+      /^enokey\.yaml: exclude\[0\]\.test: unknown test "opn-fd" \(did you mean "open-fd"\?\), known are generic\/NNN, probes, probe\/open-fd/,
+    ],
+    [
+      'exclude: [{test: probe/race-apend}]',
+      /unknown test "probe\/race-apend" \(did you mean "probe\/race-append"\?\)/,
+    ],
+    ['exclude: [{test: generic/59}]', /unknown test "generic\/59", known are/],
   ])('refuses %j', async (yaml, message) => {
-    expect(await problem(load(yaml))).toBe(message);
+    const said = await problem(load(yaml));
+    if (typeof message === 'string') expect(said).toBe(message);
+    else expect(said).toMatch(message);
+  });
+
+  it('may exclude any variant, patches of one, and tests by every name that a list of tests takes', async () => {
+    const tests = [
+      'open-fd',
+      'probe/open-fd',
+      'probes',
+      'generic/595 (port)',
+      'generic/595 [hard]',
+      'ext4/024',
+    ];
+    const exclude = [
+      ...tests.map((test) => ({ test })),
+      { variant: 'soft' },
+      { variant: 'soft@2+instrument' },
+    ];
+    expect((await load(`exclude: ${JSON.stringify(exclude)}`)).exclude).toEqual(exclude);
   });
 
   it.each([
@@ -136,10 +181,18 @@ describe('enokey.yaml', () => {
       'variants.mine.contract.ext4.probe/open-fd: unknown key "case" (did you mean "cases"?)',
     ],
     [
-      'contract: {ext4: {probe/x: {cases: {a: gone}}}}',
-      'variants.mine.contract.ext4.probe/x.cases.a: unknown word "gone"',
+      'contract: {ext4: {probe/mmap: {cases: {a: gone}}}}',
+      'variants.mine.contract.ext4.probe/mmap.cases.a: unknown word "gone"',
     ],
     ['contract: {ext4: {openfd: pass}}', 'variants.mine.contract.ext4.openfd: is not a test name'],
+    [
+      'contract: {all: {use: key-at-open, probe/race-apend: pass}}',
+      'variants.mine.contract.all.probe/race-apend: unknown probe "probe/race-apend" (did you mean "probe/race-append"?)',
+    ],
+    [
+      'prefixes: {1: {contract: {ext4: {probe/map: pass}}}}',
+      'variants.mine.prefixes.1.contract.ext4.probe/map: unknown probe "probe/map" (did you mean "probe/mmap"?)',
+    ],
     ['prefixes: {x: {title: y}}', 'variants.mine.prefixes.x: is not a number of patches'],
     [
       'prefixes: {1: {contract: {ext4: nothing}}}',

@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 
 import { PROBE_TESTS } from '../../../src/probe/catalog.js';
+import { planText } from '../../../src/cli/run-report.js';
 import { leftOutText } from '../../../src/report/left-out.js';
+import { estimate } from '../../../src/run/estimate.js';
 import { RunFolder, safeName } from '../../../src/run/folder.js';
 import { parseIterations } from '../../../src/run/iterations.js';
 import { cellId, orderCells } from '../../../src/run/plan.js';
@@ -122,6 +124,15 @@ describe('a plan', () => {
 
   it('of nothing but excluded cells is refused', async () => {
     await expect(planFake({ exclude: [{ test: 'probes' }] })).rejects.toThrow(/all its cells are excluded/);
+  });
+
+  it('says of each exclusion what it takes out, also when that is nothing', async () => {
+    const plan = await planFake({ exclude: [{ test: 'paths', filesystem: 'f2fs' }, { variant: 'soft@2' }] });
+    const lines = planText(plan, estimate(plan)).split('\n');
+    expect(lines.filter((line) => line.startsWith('left out: '))).toEqual([
+      'left out: paths on f2fs: 4 cells',
+      'left out: all tests of soft@2: 0 cells',
+    ]);
   });
 
   it('tells how to repeat it', async () => {

@@ -106,6 +106,11 @@ describe('a cell against its contract', () => {
         'unexpected',
       );
       expect(judge(contract({ cases: {} }), CELL, outcome, undefined, []).standing).toBe('unexpected');
+      const observing = contract({ observations: { syncfs_errors: 0 } });
+      expect(judge(observing, CELL, outcome, undefined, [])).toMatchObject({
+        standing: 'unexpected',
+        detail: `${outcome}, contract: pass or fail`,
+      });
     },
   );
 

@@ -5,8 +5,23 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { InfraError } from '../../../src/core/errors.js';
-import { diskError, makeDirectoryAtomic, writeAtomic } from '../../../src/system/files.js';
+import {
+  diskError,
+  makeDirectoryAtomic,
+  temporaryBeside,
+  temporaryOwner,
+  writeAtomic,
+} from '../../../src/system/files.js';
 import { tempDir } from '../../helpers/temp.js';
+
+describe('the name of a temporary', () => {
+  it('tells whose it is, and nothing else does', () => {
+    expect(temporaryOwner(path.basename(temporaryBeside('/x/plan.json')))).toBe(process.pid);
+    for (const name of ['plan.json', '.hidden', '.x.tmp-12-abc', 'x.tmp-12-0123abcd', '.x.tmp-a-0123abcd']) {
+      expect(temporaryOwner(name)).toBeUndefined();
+    }
+  });
+});
 
 describe('writeAtomic', () => {
   it('replaces the file and leaves no temporary', async () => {
