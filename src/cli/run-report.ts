@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { shellWord } from '../core/shell-word.js';
 import { reportJson, reportTable } from '../report/formats.js';
 import { leftOutText } from '../report/left-out.js';
 import { summarise, type Summary } from '../report/summary.js';
@@ -42,7 +43,8 @@ export function runOutput(dir: string, record: RunRecord, timing: SessionTiming)
     runTable(summary),
     '',
     `files: ${dir}`,
-    `mail:  enokey report ${summary.plan.id} --format mail`,
+    // The folder and not the id: an id is only looked for below the state folder, and a run can be anywhere.
+    `mail:  enokey report ${shellWord(dir)} --format mail`,
     `time:  ${(timing.totalMs / 1000).toFixed(1)} s, of which ${(timing.outsideGuestsMs / 1000).toFixed(1)} s outside guests; ${timing.boots} boots, ${timing.cells} cells`,
   ].join('\n');
   return { text, json: { dir, verdict, timing, ...reportJson(summary) }, exitCode: verdict.exitCode };

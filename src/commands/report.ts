@@ -4,11 +4,12 @@ import path from 'node:path';
 import { Args, Flags } from '@oclif/core';
 
 import { EnokeyCommand } from '../cli/command.js';
+import { UserError } from '../core/errors.js';
 
 export default class Report extends EnokeyCommand<typeof Report> {
   static override summary = 'Show a finished or partial run: as a table, a mail of 72 columns, JSON or CSV';
   static override description = `RUN is the folder or the id of a run; without it the newest is taken. A run that is going on can be reported too.
---compare sets each row against the same row of another run by Fisher's exact test.
+--compare sets each row against the same row of another run by Fisher's exact test, as text or with --format json.
 
 Exit codes are those of the run: 1 when a cell is not as its contract says.`;
   static override examples = [
@@ -29,6 +30,14 @@ Exit codes are those of the run: 1 when a cell is not as its contract says.`;
 
   protected override async execute(): Promise<object> {
     const { args, flags, context } = this;
+    if (flags.compare !== undefined && (flags.format === 'mail' || flags.format === 'csv')) {
+      throw new UserError({
+        subject: `--format ${flags.format}`,
+        observed: 'a comparison cannot be shown so',
+        expected: 'table or json with --compare',
+        next: 'leave --format out for text, of which no line is longer than 72 columns',
+      });
+    }
     const cwd = process.cwd();
     const [{ findRun }, { summarise }, { verdictOf }, { reportJson, reportCsv }] = await Promise.all([
       import('../run/folder.js'),

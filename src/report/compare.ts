@@ -1,68 +1,95 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { ALPHA, compareGroups, type Comparison } from '../stats/compare.js';
+import {
+  ALPHA,
+  compareFamily,
+  correctFamily,
+  tooFewToTell,
+  type Comparison,
+  type Group,
+  type Untold,
+} from '../stats/compare.js';
 import { rankSumTest } from '../stats/rank-sum.js';
 import type { Row, Summary } from './summary.js';
+
+interface LabelledRow {
+  readonly label: string;
+  readonly row: Row;
+}
 
 /** One row set against another of the same file system and test. */
 export interface ComparedRow {
   readonly filesystem: string;
   readonly test: string;
-  readonly first: { readonly label: string; readonly row: Row };
-  readonly second: { readonly label: string; readonly row: Row };
-  /** Fisher's exact test on failed iterations: the main figure, iterations being independent. */
+  readonly first: LabelledRow;
+  readonly second: LabelledRow;
+  /**
+   * Fisher's exact test on failed iterations: the main figure, iterations being independent. Holm-corrected over all
+   * rows that were compared with this one.
+   */
   readonly iterations: Comparison;
   /** The same on lost writes. Only where losses are not clustered does its p mean what it says. */
-  readonly writes?: Comparison;
+  readonly writes: Comparison;
 }
 
-function compareRows(first: ComparedRow['first'], second: ComparedRow['second']): ComparedRow {
-  const failures = ({ row }: ComparedRow['first']): { events: number; trials: number } => ({
-    events: row.failures?.successes ?? 0,
-    trials: row.failures?.trials ?? 0,
-  });
-  const a = first.row.losses;
-  const b = second.row.losses;
-  return {
+/** Without a proportion: a group without units, of which the comparison says `no data`. */
+function groupOf(proportion: Row['failures']): Group {
+  return { events: proportion?.successes ?? 0, trials: proportion?.trials ?? 0 };
+}
+
+function compareRows(pairs: readonly (readonly [LabelledRow, LabelledRow])[]): ComparedRow[] {
+  const by = (of: 'failures' | 'losses'): Comparison[] =>
+    compareFamily(pairs.map(([first, second]) => [groupOf(first.row[of]), groupOf(second.row[of])]));
+  const iterations = by('failures');
+  const writes = by('losses');
+  const none: Comparison = { p: 1, verdict: 'no data' };
+  return pairs.map(([first, second], index) => ({
     filesystem: first.row.filesystem,
     test: first.row.test,
     first,
     second,
-    iterations: compareGroups(failures(first), failures(second)),
-    writes:
-      a && b
-        ? compareGroups({ events: a.successes, trials: a.trials }, { events: b.successes, trials: b.trials })
-        : undefined,
-  };
+    iterations: iterations[index] ?? none,
+    writes: writes[index] ?? none,
+  }));
 }
 
 /** The same variant, file system and test in two runs. Rows that only one of them has are left out. */
 export function compareRuns(first: Summary, second: Summary): ComparedRow[] {
-  return first.rows.flatMap((row) => {
-    const other = second.rows.find(
-      (one) => one.variant === row.variant && one.filesystem === row.filesystem && one.test === row.test,
-    );
-    return other
-      ? [
-          compareRows(
-            { label: `${first.plan.id} ${row.variant}`, row },
-            { label: `${second.plan.id} ${row.variant}`, row: other },
-          ),
-        ]
-      : [];
-  });
+  return compareRows(
+    first.rows.flatMap((row) => {
+      const other = second.rows.find(
+        (one) => one.variant === row.variant && one.filesystem === row.filesystem && one.test === row.test,
+      );
+      if (!other) return [];
+      const label = (summary: Summary): string => `${summary.plan.id} ${row.variant}`;
+      return [
+        [
+          { label: label(first), row },
+          { label: label(second), row: other },
+        ],
+      ];
+    }),
+  );
 }
 
 /** Every variant of a run against its first one. */
 export function compareVariants(summary: Summary): ComparedRow[] {
   const reference = summary.plan.variants[0];
-  return summary.rows
-    .filter((row) => row.variant !== reference)
-    .flatMap((row) => {
-      const other = summary.rows.find(
-        (one) => one.variant === reference && one.filesystem === row.filesystem && one.test === row.test,
-      );
-      return other ? [compareRows({ label: row.variant, row }, { label: other.variant, row: other })] : [];
-    });
+  return compareRows(
+    summary.rows
+      .filter((row) => row.variant !== reference)
+      .flatMap((row) => {
+        const other = summary.rows.find(
+          (one) => one.variant === reference && one.filesystem === row.filesystem && one.test === row.test,
+        );
+        if (!other) return [];
+        return [
+          [
+            { label: row.variant, row },
+            { label: other.variant, row: other },
+          ],
+        ];
+      }),
+  );
 }
 
 /** `p = 0.0079`, `p < 0.0001` */
@@ -76,9 +103,10 @@ export interface ComparedLosses {
   readonly test: string;
   readonly first: Row;
   readonly second: Row;
-  /** Two-sided p of the rank-sum test on the lost share of each iteration. */
+  /** Two-sided p of the rank-sum test on the lost share of each iteration, Holm-corrected over all pairs of the run. */
   readonly p: number;
-  readonly verdict: 'loses more' | 'loses less' | 'not distinguishable at this N';
+  /** By ranks: what an iteration of the first mostly does beside one of the second. Means may say the opposite. */
+  readonly verdict: 'loses more' | 'loses less' | 'not distinguishable at this N' | Untold;
 }
 
 /**
@@ -89,7 +117,7 @@ export interface ComparedLosses {
 export function compareLosses(summary: Summary): ComparedLosses[] {
   const order = summary.plan.variants;
   const losing = summary.rows.filter((row) => row.lossShares.some((share) => share > 0));
-  return losing.flatMap((first) =>
+  const pairs = losing.flatMap((first) =>
     losing
       .filter(
         (second) =>
@@ -97,13 +125,22 @@ export function compareLosses(summary: Summary): ComparedLosses[] {
           second.test === first.test &&
           order.indexOf(second.variant) > order.indexOf(first.variant),
       )
-      .map((second) => {
-        const p = rankSumTest(first.lossShares, second.lossShares);
-        const more = meanOf(first.lossShares) > meanOf(second.lossShares);
-        const verdict = p >= ALPHA ? 'not distinguishable at this N' : more ? 'loses more' : 'loses less';
-        return { filesystem: first.filesystem, test: first.test, first, second, p, verdict };
-      }),
+      .map((second) => ({
+        first,
+        second,
+        untold: untoldLosses(first.lossShares, second.lossShares),
+        ...rankSumTest(first.lossShares, second.lossShares),
+      })),
   );
+  return correctFamily(pairs).map(({ first, second, untold, p, sign }) => {
+    const told = p >= ALPHA ? 'not distinguishable at this N' : sign > 0 ? 'loses more' : 'loses less';
+    return { filesystem: first.filesystem, test: first.test, first, second, p, verdict: untold ?? told };
+  });
+}
+
+function untoldLosses(first: readonly number[], second: readonly number[]): Untold | undefined {
+  if (new Set([...first, ...second]).size === 1) return 'nothing to tell';
+  return tooFewToTell(first.length, second.length) ? 'too few to tell' : undefined;
 }
 
 /** Mean of at least one share. */

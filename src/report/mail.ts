@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import {
-  compareLosses,
-  compareVariants,
-  meanOf,
-  pText,
-  type ComparedLosses,
-  type ComparedRow,
-} from './compare.js';
+import { compareLosses, compareVariants, type ComparedRow } from './compare.js';
+import { failureLines, lossLines, runLines } from './comparison-lines.js';
 import { leftOutText } from './left-out.js';
 import { details, lossText, resultText } from './row-text.js';
 import type { Summary } from './summary.js';
 import { tellingLines } from './tell-apart.js';
-import { clean, fold, plural } from './text.js';
+import { clean, fold, foldCommand, plural } from './text.js';
 import { verdictOf } from './verdict.js';
 
 /** Plain-text mail to a kernel mailing list is read in 72 columns. */
@@ -86,44 +80,35 @@ function body(summary: Summary): string[] {
   });
 }
 
-function comparisonLines(rows: readonly ComparedRow[]): string[] {
-  const told = rows.filter((row) => row.iterations.verdict !== 'no data');
-  if (told.length === 0) return [];
-  const lines = told.map(
-    (row) =>
-      `${row.filesystem} ${row.test.replace('probe/', '')}: ${row.first.label} fails ${row.iterations.verdict === 'not distinguishable at this N' ? 'as often as' : row.iterations.verdict} ${row.iterations.verdict === 'not distinguishable at this N' ? '' : 'than '}${row.second.label} (${row.first.row.failures?.successes}/${row.first.row.failures?.trials} vs ${row.second.row.failures?.successes}/${row.second.row.failures?.trials}, ${pText(row.iterations.p)})${row.iterations.verdict === 'not distinguishable at this N' ? ': not distinguishable at this N' : ''}`,
-  );
-  return [
-    '',
-    "Compared by Fisher's exact test, two-sided, on failed iterations:",
-    ...lines.map((line) => `  ${line}`),
-  ];
-}
-
-function lossLines(pairs: readonly ComparedLosses[]): string[] {
-  if (pairs.length === 0) return [];
-  const share = (shares: readonly number[]): string => `${(100 * meanOf(shares)).toFixed(2)}%`;
-  return [
-    '',
-    'Lost share of acknowledged writes an iteration (mean), compared by the rank-sum test, two-sided:',
-    ...pairs.map(
-      ({ filesystem, test, first, second, p, verdict }) =>
-        `  ${filesystem} ${test.replace('probe/', '')}: ${first.variant} ${share(first.lossShares)}, ${second.variant} ${share(second.lossShares)}: ${verdict === 'not distinguishable at this N' ? verdict : `${first.variant} ${verdict}`} (${pText(p)})`,
-    ),
-  ];
-}
-
-/** Columns stay as they are where they fit; a line that is too long is folded like any other. */
-function tellingSection(summary: Summary): string[] {
-  const lines = tellingLines(summary);
+/**
+ * An empty line and a section, or nothing for none. Columns stay as they are where they fit; a line that is too long is
+ * folded like any other.
+ */
+function section(lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ['', ...lines.flatMap((line) => fold(line, MAIL_WIDTH, 4))];
 }
 
 const NOTES = [
-  'Rates: lost of acknowledged writes in per cent, with a 95% interval (Wilson). Writes of one iteration are lost in bursts; from two iterations with losses on, the interval allows for that. At 0 losses it assumes independent writes. Iterations are independent (a new file system each): "failed" is the safer figure.',
+  'Rates: lost of acknowledged writes in per cent, with a 95% interval (Wilson), of the tests that repeat one kind of write. Writes of one iteration are lost in bursts; from two iterations on, the interval allows for that. With a single iteration, with 0 lost and with 100% lost it cannot, and assumes independent writes. Iterations are independent (a new file system each): "failed" is the safer figure.',
 ];
 
-/** The report as text for a mail, no line longer than 72 columns. */
+/** The command, such that it can be pasted into a shell, and what it needs that no flag says. */
+function repeatLines({ command, leftOut }: Summary['plan']): string[] {
+  const excluded = leftOut?.some((one) => one.cells > 0) ?? false;
+  return [
+    'To repeat it:',
+    ...foldCommand(command, MAIL_WIDTH, 4, 8),
+    ...(excluded
+      ? fold(
+          'The exclusions of enokey.yaml, listed above ("Left out:"), belong to the command: it has no flags for them.',
+          MAIL_WIDTH,
+          0,
+        )
+      : []),
+  ];
+}
+
+/** The report as text for a mail, no line longer than 72 columns unless a single word of the command is. */
 export function mailText(summary: Summary): string {
   const verdict = verdictOf(summary);
   const wrap = (line: string, indent: number): string[] => fold(line, MAIL_WIDTH, indent);
@@ -133,10 +118,9 @@ export function mailText(summary: Summary): string {
     ...header(summary).flatMap((line) => (line === '' ? [''] : wrap(line, 13))),
     '',
     ...body(summary).flatMap((line) => wrap(line, 6)),
-    ...tellingSection(summary),
-    ...[...comparisonLines(compareVariants(summary)), ...lossLines(compareLosses(summary))].flatMap((line) =>
-      line === '' ? [''] : wrap(line, 4),
-    ),
+    ...section(tellingLines(summary)),
+    ...section(failureLines(compareVariants(summary))),
+    ...section(lossLines(compareLosses(summary))),
     '',
     ...wrap(
       `${summary.unexpected === 0 ? '' : '! '}${verdict.reason}.${summary.retries > 0 ? ` ${summary.retries} further tries after boot-error or infra.` : ''}`,
@@ -144,26 +128,14 @@ export function mailText(summary: Summary): string {
     ),
     ...NOTES.flatMap((line) => wrap(line, 0)),
     '',
-    'To repeat it:',
-    ...wrap(`    ${summary.plan.command}`, 8),
+    ...repeatLines(summary.plan),
   ];
   return `${lines.join('\n')}\n`;
 }
 
 /** Two runs, row by row. */
 export function comparisonText(first: Summary, second: Summary, rows: readonly ComparedRow[]): string {
-  const wrap = (line: string): string[] => fold(line, MAIL_WIDTH, 4);
-  if (rows.length === 0) return `${first.plan.id} and ${second.plan.id} have no row in common\n`;
-  const lines = rows.flatMap((row) => [
-    ...wrap(`${row.first.row.variant} ${row.filesystem} ${row.test.replace('probe/', '')}`),
-    ...wrap(`  first   ${resultText(row.first.row)}  ${lossText(row.first.row)}`),
-    ...wrap(`  second  ${resultText(row.second.row)}  ${lossText(row.second.row)}`),
-    ...wrap(
-      `  failed iterations: ${row.iterations.verdict}${row.iterations.verdict === 'no data' ? '' : `, ${pText(row.iterations.p)}`}`,
-    ),
-    ...(row.writes && row.writes.verdict !== 'no data'
-      ? wrap(`  lost writes, if they were independent: ${row.writes.verdict}, ${pText(row.writes.p)}`)
-      : []),
-  ]);
-  return `${[...wrap(`First: run ${first.plan.id} (${first.done} of ${first.planned} cells)`), ...wrap(`Second: run ${second.plan.id} (${second.done} of ${second.planned} cells)`), '', ...lines].join('\n')}\n`;
+  const lines = runLines(first, second, rows);
+  if (lines.length === 0) return `${first.plan.id} and ${second.plan.id} have no row in common\n`;
+  return `${lines.flatMap((line) => (line === '' ? [''] : fold(line, MAIL_WIDTH, 4))).join('\n')}\n`;
 }

@@ -25,7 +25,7 @@ export function otherText(row: Row): string {
     .join(', ');
 }
 
-/** `0/25013 lost  0.00% [0.00, 0.02]` */
+/** `0/25013 lost  0.00% [0.00, 0.02]`; `12/15 lost` for a test whose losses have no rate. */
 export function lossText(row: Row): string {
   const { counts, losses } = row;
   if (!counts) return '';
@@ -33,10 +33,13 @@ export function lossText(row: Row): string {
     const lost = counts.lost + counts.wrong > 0 ? `, ${counts.lost} lost, ${counts.wrong} wrong` : '';
     return `${counts.acknowledged}/${counts.attempts} ${row.unit}s worked${lost}`;
   }
-  if (!losses) return `${counts.lost} lost`;
-  const { value, interval } = percentages(losses);
   const wrong = counts.wrong > 0 ? `, ${counts.wrong} wrong` : '';
-  return `${counts.lost}/${counts.acknowledged} lost${wrong}  ${value} ${interval}`;
+  // More lost than acknowledged is no share of them.
+  const of = counts.lost <= counts.acknowledged ? `/${counts.acknowledged}` : '';
+  const text = `${counts.lost}${of} lost${wrong}`;
+  if (!losses) return text;
+  const { value, interval } = percentages(losses);
+  return `${text}  ${value} ${interval}`;
 }
 
 /** The main figure with its interval: `failed 20.00% [3.62, 62.45]`. */

@@ -6,6 +6,7 @@ import { clusteredWilson, wilson, type ClusteredProportion, type Proportion } fr
 import { median, quantile } from '../stats/quantile.js';
 import { addRemovals, type Removal } from '../stats/removals.js';
 import { addNested, addTallies } from '../stats/tally.js';
+import { isSampled } from './sampled.js';
 
 /** All iterations of one test on one file system of one variant. */
 export interface Row {
@@ -29,10 +30,11 @@ export interface Row {
   };
   /**
    * Lost of acknowledged writes over all iterations with a result. Writes of one iteration are not independent
-   * of each other; the interval allows for that where it can (see clusteredWilson).
+   * of each other; the interval allows for that where it can (see clusteredWilson). Absent for tests whose writes
+   * are no sample of one kind (see isSampled).
    */
   readonly losses?: ClusteredProportion;
-  /** Lost share of the acknowledged writes of each iteration with a result, in their order. */
+  /** Lost share of the acknowledged writes of each iteration with a result, in their order; empty where `losses` is absent. */
   readonly lossShares: readonly number[];
   /** What `counts` counts: writes, stores, reads or opens. */
   readonly unit: NonNullable<Reading['unit']>;
@@ -126,11 +128,8 @@ function summariseRow(
     }
   }
   const unit = results.find((cell) => cell.reading?.unit)?.reading?.unit ?? 'write';
-  // What reads and opens count is no share of what was written: no proportion then.
-  const shares =
-    (unit === 'write' || unit === 'store') && counted.every((one) => one.lost <= one.acknowledged)
-      ? counted.filter((one) => one.acknowledged > 0)
-      : [];
+  const rated = isSampled(key.test) && counted.every((one) => one.lost <= one.acknowledged);
+  const shares = rated ? counted.filter((one) => one.acknowledged > 0) : [];
   const durations = cells.map((cell) => cell.durationMs);
   return {
     ...key,

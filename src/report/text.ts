@@ -7,6 +7,18 @@ export function clean(text: string): string {
 }
 
 /**
+ * A share (0..1) in per cent, without the sign. Rounding never makes none of some, nor all of nearly all: `<0.01`,
+ * `>99.99`.
+ */
+export function percent(share: number, decimals: number): string {
+  const text = (share * 100).toFixed(decimals);
+  const step = 10 ** -decimals;
+  if (share > 0 && Number(text) === 0) return `<${step.toFixed(decimals)}`;
+  if (share < 1 && Number(text) === 100) return `>${(100 - step).toFixed(decimals)}`;
+  return text;
+}
+
+/**
  * Percentages of one figure and its interval with the same number of decimals: two, or as many (up to six) as
  * the upper bound needs to be seen.
  */
@@ -16,13 +28,15 @@ export function percentages({ estimate, low, high }: Pick<Proportion, 'estimate'
 } {
   let decimals = 2;
   while (decimals < 6 && high > 0 && high * 100 < 10 ** -decimals) decimals++;
-  const show = (fraction: number): string => (fraction * 100).toFixed(decimals);
-  return { value: `${show(estimate)}%`, interval: `[${show(low)}, ${show(high)}]` };
+  return {
+    value: `${percent(estimate, decimals)}%`,
+    interval: `[${percent(low, decimals)}, ${percent(high, decimals)}]`,
+  };
 }
 
-/** `42% (21/50)`, or `0% (0/5)`: how git-send-email'd summaries show flaky tests. */
+/** `42% (21/50)`, or `<1% (1/500)`: how git-send-email'd summaries show flaky tests. */
 export function flaky(events: number, trials: number): string {
-  return `${Math.round((events / trials) * 100)}% (${events}/${trials})`;
+  return `${percent(events / trials, 0)}% (${events}/${trials})`;
 }
 
 /** At most `limit` characters, the last of which says that there is more. */
@@ -86,4 +100,42 @@ export function fold(text: string, width: number, indent: number): string[] {
   }
   if (line.trim() !== '') lines.push(line);
   return lines;
+}
+
+/** Words of a command line that is quoted for a POSIX shell, as they stand there: quotes stay. */
+function shellWords(command: string): readonly string[] {
+  return command.match(/(?:'[^']*'|\\.|[^\s'\\]|['\\])+/g) ?? [];
+}
+
+/** Puts options together with their values where both fit into so many columns. */
+function withValues(words: readonly string[], columns: number): readonly string[] {
+  const pieces: string[] = [];
+  for (const word of words) {
+    const last = pieces.at(-1) ?? '';
+    const isValue = /^-\S*$/.test(last) && !word.startsWith('-');
+    if (isValue && last.length + 1 + word.length <= columns) pieces[pieces.length - 1] = `${last} ${word}`;
+    else pieces.push(word);
+  }
+  return pieces;
+}
+
+/**
+ * Breaks a command line so that it can still be pasted into a shell: only between words, with ` \` at the end of each
+ * line but the last. No line is longer than `width`, unless its only word is.
+ * @param first indent of the first line, columns
+ * @param indent indent of the others
+ */
+export function foldCommand(command: string, width: number, first: number, indent: number): string[] {
+  const backslash = ' \\';
+  const columns = width - backslash.length;
+  const lines: string[] = [];
+  let line = '';
+  for (const piece of withValues(shellWords(command), columns - indent)) {
+    if (line !== '' && line.length + 1 + piece.length > columns) {
+      lines.push(line + backslash);
+      line = '';
+    }
+    line = line === '' ? ' '.repeat(lines.length === 0 ? first : indent) + piece : `${line} ${piece}`;
+  }
+  return [...lines, line];
 }

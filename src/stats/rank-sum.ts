@@ -54,30 +54,40 @@ function normalTail(z: number): number {
   return poly * Math.exp(-x * x);
 }
 
+export interface RankSum {
+  /** Two-sided p; 1 when a group is empty. */
+  readonly p: number;
+  /**
+   * 1 when the first group ranks higher than expected of equal groups, -1 when lower, else 0. This is the direction
+   * that p speaks of. Means may say the opposite: one large value makes a mean, and ranks do not see how large it is.
+   */
+  readonly sign: number;
+}
+
 /**
  * Wilcoxon's rank-sum test (Mann-Whitney U), two-sided: p of a difference at least as large as the one seen, if
  * both groups came from one distribution. Exact, ties included, for up to 80 values together. Unlike a test on
  * pooled events it needs no independence within a group's member, here: of the writes of one iteration.
- *
- * @returns 1 when a group is empty
  * @see Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945)
  */
-export function rankSumTest(first: readonly number[], second: readonly number[]): number {
-  if (first.length === 0 || second.length === 0) return 1;
+export function rankSumTest(first: readonly number[], second: readonly number[]): RankSum {
+  if (first.length === 0 || second.length === 0) return { p: 1, sign: 0 };
   const ranks = doubledMidranks([...first, ...second]);
   const seen = ranks.slice(0, first.length).reduce((sum, rank) => sum + rank, 0);
   const total = ranks.length;
   const expected = first.length * (total + 1); // of doubled ranks
   const distance = Math.abs(seen - expected);
+  const sign = Math.sign(seen - expected);
   if (total > MOST_EXACT) {
     const spread = ranks.reduce((sum, rank) => sum + (rank - (total + 1)) ** 2, 0);
     const variance = (first.length * second.length * spread) / (total * (total - 1));
-    return variance === 0 ? 1 : Math.min(1, normalTail(Math.max(0, distance - 1) / Math.sqrt(variance)));
+    const tail = variance === 0 ? 1 : normalTail(Math.max(0, distance - 1) / Math.sqrt(variance));
+    return { p: Math.min(1, tail), sign };
   }
   const distribution = sumDistribution(ranks, first.length);
   let p = 0;
   distribution.forEach((chance, sum) => {
     if (Math.abs(sum - expected) >= distance) p += chance;
   });
-  return Math.min(1, p);
+  return { p: Math.min(1, p), sign };
 }

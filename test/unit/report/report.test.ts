@@ -9,113 +9,8 @@ import { summarise } from '../../../src/report/summary.js';
 import { fold, percentages } from '../../../src/report/text.js';
 import { verdictOf } from '../../../src/report/verdict.js';
 import { randomStream } from '../../../src/run/seeds.js';
-import type { CellResult, Environment, RunPlan, RunRecord } from '../../../src/run/types.js';
-
-const ENVIRONMENT: Environment = {
-  enokey: '0.1.0',
-  kernels: ['stock', 'soft'].map((variant) => ({
-    variant,
-    release: `7.3.4-enokey-${variant}-0123456789ab`,
-    commit: 'deadbeef'.repeat(5),
-    treeId: 'abcdef12'.repeat(5),
-    artifactKey: '11223344'.repeat(8),
-    configHash: '55667788'.repeat(8),
-    compiler: 'gcc (Debian 12.2.0-14+deb12u1) 12.2.0',
-    profile: 'default',
-  })),
-  image: { key: '99aabbcc'.repeat(8), packages: { 'btrfs-progs': '7.3-1~bpo13+1', e2fsprogs: '1.47.2-3' } },
-  qemu: 'QEMU emulator version 7.2.17 (Debian 1:7.2+dfsg-7+deb12u13)',
-  accelerator: { name: 'tcg', reason: 'kvm: QEMU exited: failed to set MSR 0x10a' },
-  host: {
-    cpu: 'AMD EPYC 7B13 with a rather long marketing name',
-    cpus: 2,
-    memoryMiB: 24000,
-    kernel: '6.1.0',
-  },
-  guest: { cpus: 2, memoryMiB: 1024 },
-};
-
-function cell(changes: Partial<CellResult> = {}): CellResult {
-  return {
-    variant: 'stock',
-    filesystem: 'ext4',
-    test: 'probe/race-append',
-    iteration: 0,
-    outcome: 'pass',
-    standing: 'as-contracted',
-    marks: [],
-    tries: 1,
-    startedAt: '2026-11-23T00:10:00.000Z',
-    durationMs: 1000,
-    hostLoad: 1,
-    files: 'cells/stock/ext4/probe/race-append/0',
-    guest: 'g1-stock',
-    ...changes,
-  };
-}
-
-function race(lost: number, acknowledged: number, changes: Partial<CellResult> = {}): CellResult {
-  return cell({
-    outcome: lost > 0 ? 'fail' : 'pass',
-    reading: {
-      outcome: lost > 0 ? 'fail' : 'pass',
-      summary: '',
-      cases: { race: lost > 0 ? 'lost' : 'kept' },
-      counts: { attempts: acknowledged + 5, acknowledged, lost, wrong: 0 },
-      errnos: { open: { ENOKEY: 5 } },
-      removal: {
-        count: 100,
-        overlapped: 40,
-        latencyUs: { median: 300, p99: 1900, max: 2500 },
-        statusFlags: { NONE: 60, FILES_BUSY: 40 },
-      },
-    },
-    ...changes,
-  });
-}
-
-function runOf(
-  results: readonly CellResult[],
-  changes: Partial<RunPlan> = {},
-  planned = results.length,
-): RunRecord {
-  const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
-  const cells = results.map(({ variant, filesystem, test, iteration }) => ({
-    variant,
-    filesystem,
-    test,
-    iteration,
-  }));
-  const first = cells[0] ?? { variant: 'stock', filesystem: 'ext4', test: 'probe/mmap', iteration: 0 };
-  while (cells.length < planned) cells.push({ ...first, iteration: cells.length });
-  return {
-    plan: {
-      version: 1,
-      id: '20261123-001530-ab12',
-      createdAt: '2026-11-23T00:15:30.000Z',
-      seed: 1,
-      iterations: 5,
-      variants: unique(cells.map((one) => one.variant)),
-      filesystems: unique(cells.map((one) => one.filesystem)),
-      tests: unique(cells.map((one) => one.test)),
-      profile: 'default',
-      accelerator: 'auto',
-      guest: { cpus: 2, memoryMiB: 1024 },
-      liveGuests: 2,
-      freshGuest: false,
-      probeArgs: {},
-      cells,
-      command: 'enokey matrix --variants stock --fs ext4 --tests race-append -n 5 --seed 1',
-      ...changes,
-    },
-    environment: ENVIRONMENT,
-    results,
-    complete: results.length === planned,
-  };
-}
-
-const five = (lost: readonly number[], changes: Partial<CellResult> = {}): CellResult[] =>
-  lost.map((one, iteration) => race(one, 5000, { iteration, ...changes }));
+import type { CellResult } from '../../../src/run/types.js';
+import { cell, five, race, runOf } from './support.js';
 
 describe('the mail', () => {
   it('says what was left out, and why', () => {
@@ -220,9 +115,11 @@ describe('the mail', () => {
     const text = mailText(summarise(runOf(results))).replaceAll(/\s+/g, ' ');
     // Fisher for 0/5 against 5/5: 2/252.
     expect(text).toContain('soft fails less often than stock (0/5 vs 5/5, p = 0.0079)');
-    const few = [...five([1, 0]), ...five([0, 0], { variant: 'soft' })];
+    expect(text).toContain('p is Holm-corrected over 1 comparison.');
+    const few = [...five([1, 1, 1, 0, 0]), ...five([0, 0, 0, 0, 0], { variant: 'soft' })];
+    // 3 of 10 failed, all in one group: 2 * 10 of 120 choices.
     expect(mailText(summarise(runOf(few))).replaceAll(/\s+/g, ' ')).toContain(
-      'not distinguishable at this N',
+      'ext4 race-append: soft 0/5, stock 3/5: not distinguishable at this N (p = 0.1667)',
     );
   });
 
@@ -257,7 +154,12 @@ describe('the mail', () => {
       const text = mailText(
         summarise(runOf(results, { command: `enokey matrix --tree ${'/d'.repeat(70)}` })),
       );
-      for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(MAIL_WIDTH);
+      const lines = text.split('\n');
+      // A path is never broken: the command could not be pasted any more.
+      const path = `        ${'/d'.repeat(70)}`;
+      expect(lines).toContain(path);
+      for (const line of lines.filter((one) => one !== path))
+        expect(line.length, line).toBeLessThanOrEqual(MAIL_WIDTH);
     }
   });
 
@@ -304,6 +206,14 @@ describe('the verdict of a run', () => {
       reason: 'every cell is notrun: no encryption on btrfs',
     });
     expect(exit([]).exitCode).toBe(1);
+  });
+  it('is an error with the reason when no cell passed or failed, and nothing is unexpected', () => {
+    const quiet = cell({ outcome: 'inconclusive', standing: 'no-contract', detail: 'the key never went' });
+    expect(exit([quiet, { ...quiet, iteration: 1, outcome: 'notrun' }])).toEqual({
+      exitCode: 1,
+      reason: 'no cell came to a result: the key never went',
+    });
+    expect(exit([quiet, ...five([0])]).exitCode).toBe(0);
   });
 });
 
@@ -384,10 +294,10 @@ describe('a comparison of runs', () => {
       verdict,
       p.toFixed(4),
     ]);
-    // 5 against 5 apart: 2 of the 252 choices. `soft` lost nothing and is compared by its failures.
+    // 5 against 5 apart: 2 of the 252 choices, times three pairs. `soft` lost nothing and is compared by its failures.
     expect(told).toEqual([
-      ['hard', 'sync', 'loses more', '0.0079'],
-      ['hard', 'freeze', 'loses more', '0.0079'],
+      ['hard', 'sync', 'loses more', '0.0238'],
+      ['hard', 'freeze', 'loses more', '0.0238'],
       ['sync', 'freeze', 'not distinguishable at this N', expect.any(String)],
     ]);
     const text = mailText(summary);

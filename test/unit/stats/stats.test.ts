@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { describe, expect, it } from 'vitest';
 
-import { compareGroups } from '../../../src/stats/compare.js';
+import { compareFamily, compareGroups, smallestP } from '../../../src/stats/compare.js';
 import { fisherExact } from '../../../src/stats/fisher.js';
 import { clusteredWilson, t975, wilson } from '../../../src/stats/interval.js';
 import { median, quantile } from '../../../src/stats/quantile.js';
@@ -132,6 +132,58 @@ describe('compareGroups', () => {
       'not distinguishable at this N',
     );
     expect(compareGroups({ events: 0, trials: 0 }, { events: 0, trials: 3 }).verdict).toBe('no data');
+  });
+});
+
+describe('smallestP', () => {
+  it('is the smallest p of any table with groups of these sizes', () => {
+    for (const [first, second] of [
+      [1, 1],
+      [3, 3],
+      [3, 10],
+      [7, 4],
+      [5, 5],
+    ] as const) {
+      const all = Array.from({ length: first + 1 }, (_, a) =>
+        Array.from({ length: second + 1 }, (_, c) => fisherExact(a, first - a, c, second - c)),
+      ).flat();
+      expect(smallestP(first, second)).toBeCloseTo(Math.min(...all), 12);
+    }
+    expect(smallestP(3, 3)).toBeCloseTo(0.1, 12);
+    expect(smallestP(4, 4)).toBeCloseTo(2 / 70, 12);
+  });
+});
+
+describe('compareFamily', () => {
+  const of = (events: number, trials: number) => ({ events, trials });
+
+  it('corrects p for the number of comparisons, and lets verdicts follow it', () => {
+    const alone = compareFamily([[of(0, 5), of(5, 5)]]);
+    expect(alone[0]?.verdict).toBe('less often');
+    expect(alone[0]?.p).toBeCloseTo(2 / 252, 10);
+    const seven = compareFamily(Array.from({ length: 7 }, () => [of(0, 5), of(5, 5)] as const));
+    expect(seven.map(({ verdict }) => verdict)).toEqual(Array(7).fill('not distinguishable at this N'));
+    expect(seven[0]?.p).toBeCloseTo(14 / 252, 10);
+    expect(compareGroups(of(0, 5), of(5, 5)).verdict).toBe('less often');
+  });
+
+  it('does not count pairs that can tell nothing', () => {
+    const told = compareFamily([
+      [of(0, 5), of(5, 5)],
+      [of(0, 5), of(0, 5)],
+      [of(5, 5), of(9, 9)],
+      [of(0, 3), of(3, 3)],
+      [of(0, 0), of(3, 3)],
+    ]);
+    expect(told.map(({ verdict }) => verdict)).toEqual([
+      'less often',
+      'nothing to tell',
+      'nothing to tell',
+      'too few to tell',
+      'no data',
+    ]);
+    expect(told[0]?.p).toBeCloseTo(2 / 252, 10);
+    expect(told[3]?.p).toBeCloseTo(0.1, 10);
   });
 });
 
