@@ -20,13 +20,13 @@
 use strict;
 use warnings;
 use Errno qw(EBUSY EIO ENOENT);
-use Fcntl qw(O_CREAT O_EXCL O_RDONLY O_RDWR O_WRONLY SEEK_SET);
+use Fcntl qw(O_CREAT O_EXCL O_NONBLOCK O_RDONLY O_RDWR O_WRONLY SEEK_SET);
 use IO::Handle;
 use POSIX ();
 use Time::HiRes ();
 
 use constant { BLOCK => 65536, RACE_BLOCK => 4096, TIMES => 5, PARKS => 2, RACE_REMOVALS => 120,
-	       RACE_WRITERS => 2, RACE_ATTEMPTS => 20000, PARK_SECONDS => 2, ENOKEY => 126 };
+	       RACE_WRITERS => 2, RACE_ATTEMPTS => 20000, PARK_SECONDS => 2, FAULT_SECONDS => 30, ENOKEY => 126 };
 # linux/fscrypt.h
 use constant { ADD_KEY => 0xc0506617, REMOVE_KEY => 0xc0406618, KEY_SPEC_IDENTIFIER => 2 };
 # linux/userfaultfd.h
@@ -109,19 +109,20 @@ sub tally
 
 sub before
 {
-	my @fsync;
+	my (@write, @fsync);
 	for my $i (1 .. TIMES) {
 		my $fh = create("before.$i");
-		my $err = write_at($fh, 0, block("before.$i", BLOCK));
+		push @write, write_at($fh, 0, block("before.$i", BLOCK));
 		remove_key();
 		push @fsync, fsync($fh);
 		flush();
 		close($fh);
 		# A loss that was told is another thing than a silent one.
 		note($fsync[-1] == ENOKEY ? 'before-told' : 'before', "before.$i", 0, BLOCK, "before.$i",
-		     $err ? 0 : 1);
+		     $write[-1] ? 0 : 1);
 		add_key();
 	}
+	tally('write before the removal', @write);
 	print {*STDERR} "fsync of what was written before the removal: @fsync\n";
 }
 
@@ -191,6 +192,10 @@ sub opened
 sub drive
 {
 	my ($uffd, $area, $data, $second) = @_;
+	# A write that is refused before its page is read never gets there. Only O_NONBLOCK makes a userfaultfd tell.
+	my $ready = '';
+	vec($ready, fileno($uffd), 1) = 1;
+	select($ready, undef, undef, FAULT_SECONDS) == 1 or POSIX::_exit(2);
 	sysread($uffd, my $msg, 32) == 32 or POSIX::_exit(2);
 	my $remover = fork() // POSIX::_exit(2);
 	if (!$remover) {
@@ -215,7 +220,7 @@ sub parked
 {
 	my ($name) = @_;
 	my $happened = 0;
-	my @second;
+	my (@write, @second);
 	for my $i (1 .. PARKS) {
 		my $fh = create("$name.$i");
 		fsync($fh);
@@ -224,7 +229,7 @@ sub parked
 		$second->autoflush(1);
 		# PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS
 		my $area = syscall($number{mmap}, 0, BLOCK, 3, 0x22, -1, 0);
-		my $fd = syscall($number{userfaultfd}, 0);
+		my $fd = syscall($number{userfaultfd}, O_NONBLOCK);
 		$fd >= 0 or fail "userfaultfd: $!";
 		open(my $uffd, '+<&=', $fd) or fail "userfaultfd: $!";
 		my $api = pack('Q3', 0xaa, 0, 0);
@@ -235,15 +240,17 @@ sub parked
 		drive($uffd, $area, $data, $name eq 'second' ? $second : undef) unless $driver;
 		close($second);
 		my $n = syscall($number{write}, fileno($fh), $area, BLOCK);
+		push @write, $n == BLOCK ? 0 : $n < 0 ? $! + 0 : -1;
 		waitpid($driver, 0);
 		$happened++ if $? == 0;
 		push @second, map { $_ + 0 } <$answer>;
 		flush();
 		close($fh);
-		note($name, "$name.$i", 0, BLOCK, "$name.$i", $n == BLOCK ? 1 : 0);
+		note($name, "$name.$i", 0, BLOCK, "$name.$i", $write[-1] ? 0 : 1);
 		add_key();
 	}
 	print 'a write was stopped in the kernel: ', $happened == PARKS ? 'yes' : 'no', "\n";
+	tally('write that was stopped', @write);
 	tally('removal while another waits for the write', @second) if $name eq 'second';
 }
 

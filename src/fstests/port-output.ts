@@ -27,8 +27,8 @@ const schema = z.object({
   errno: z.object({ open: z.record(z.string(), count), write: z.record(z.string(), count) }),
 });
 
-/** Exit status that goes with each kind of line; a result has two. */
-const EXIT = { pass: 0, fail: 1, error: 3, notrun: 4 } as const;
+/** Exit status that goes with each kind of line; a result has three. */
+const EXIT = { pass: 0, fail: 1, error: 3, notrun: 4, inconclusive: 5 } as const;
 
 function infra(summary: string): Reading {
   return { outcome: 'infra', summary: oneLine(summary, 300), cases: {} };
@@ -54,7 +54,8 @@ export function readPort(stdout: string, exitCode: number | undefined, stderr = 
   const { type, phases, appended, refused, failed, found, errno, reason, removals } = parsed.data;
   const cases = Object.fromEntries(PHASES.map((name) => [name, phases[name].verdict]));
   const kept = PHASES.every((name) => phases[name].verdict === 'kept');
-  const expected = type === 'result' ? (kept ? EXIT.pass : EXIT.fail) : EXIT[type];
+  const met = appended > 0 && refused > 0;
+  const expected = type === 'result' ? EXIT[!kept ? 'fail' : met ? 'pass' : 'inconclusive'] : EXIT[type];
   if (exitCode !== expected) return infra(`the port says ${type} and exits with ${exitCode ?? 'nothing'}`);
   if (type === 'error') return infra(reason || said || 'the port could not run');
   if (type === 'notrun') return { outcome: 'notrun', summary: `notrun: ${oneLine(reason)}`, cases: {} };
@@ -81,7 +82,7 @@ export function readPort(stdout: string, exitCode: number | undefined, stderr = 
     );
     return { outcome: 'fail', summary: oneLine(failures.join('; '), 300), ...base };
   }
-  if (appended === 0 || refused === 0) {
+  if (!met) {
     const what = appended === 0 ? 'no append went through' : 'no append met a removed key';
     return { outcome: 'inconclusive', summary: `${what} in ${removals} removals`, ...base };
   }

@@ -179,9 +179,11 @@ function consistentCase(one: ProbeCase, asked: Asked): void {
     gone === (verdict === 'lost'),
     () => `${name}: ${verdict} with ${one.lost} lost and ${one.wrong} wrong`,
   );
-  check(one.removal.overlapped <= one.removal.count, () => `${name}: more overlapped removals than removals`);
+  // A removal whose ioctl failed may have taken the key all the same: v7.3 syncs after it has wiped the secret.
+  const removals = one.removal.count + one.removal.failed;
+  check(one.removal.overlapped <= removals, () => `${name}: more overlapped removals than removals`);
   check(
-    one.removal.refused_seen <= one.removal.count,
+    one.removal.refused_seen <= removals,
     () => `${name}: more refusals after removals than removals`,
   );
   if (verdict === 'lost' || verdict === 'inconclusive') return;

@@ -74,9 +74,13 @@ async function readFiles(guest: RunningGuest): Promise<Map<string, Buffer>> {
   return new Map(readdirSync(dir).map((name) => [name, readFileSync(path.join(dir, name))]));
 }
 
+/**
+ * What QEMU has taken from the guest survives its death, flushed or not. So this is about what is in the log and about
+ * the order of writes, and does not see a kernel that forgets to flush the device's cache.
+ */
 describe('power cuts in the midst of fsync on an encrypted btrfs', () => {
   it(
-    'lose nothing that fsync has acknowledged, and leave a sound file system',
+    'lose nothing that fsync has acknowledged and written, and leave a sound file system',
     async () => {
       const random = seededRandom(SEED);
       const work = tempDir('power cuts');

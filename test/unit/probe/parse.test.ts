@@ -104,6 +104,22 @@ describe('the output of a probe', () => {
     expect(reasonFor(text([one, one]), asked)).toMatch(/twice/);
   });
 
+  it('counts removals that took the key and failed all the same', () => {
+    const asked: Asked = { probe: 'parked', seed: 1, cases: ['write'], unit: 'write' };
+    const lost = probeCase({
+      name: 'write',
+      verdict: 'lost',
+      reason: 'x',
+      attempts: 5,
+      acknowledged: 5,
+      refused: 0,
+      lost: 5,
+      removal: { ...(probeCase()['removal'] as object), count: 0, failed: 5, refused_seen: 5, overlapped: 0 },
+    });
+    const text = jsonLines(probeStart('parked', 1), probeResult('parked', 1, [lost]));
+    expect(parseProbeOutput(text, asked)).toMatchObject({ kind: 'result' });
+  });
+
   it('is one verdict for all attempts, but for races', () => {
     const asked: Asked = { probe: 'parked', seed: 1, cases: ['write'], unit: 'write' };
     const text = (changes: Record<string, unknown>): string =>
