@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { Context } from '../core/context.js';
 import { step } from '../core/events.js';
 import { InfraError, UserError } from '../core/errors.js';
+import { SUITES } from '../image/recipe.js';
 import { debianArchive, readAptSources, withSuites } from '../system/apt-sources.js';
 import { requireSpace } from '../system/disk.js';
 import { diskError, exists, makeDirectoryAtomic, readIfThere } from '../system/files.js';
@@ -16,8 +17,6 @@ import { exportTree, type Export } from './export.js';
 import { digestFolder, findMisfits, overriddenTests, readManifest, type Misfit } from './overrides.js';
 import type { ResolvedSource } from './source.js';
 
-/** The suites of the guest's image (vm/image/build.sh). */
-const SUITES = ['trixie', 'trixie-backports'];
 const GIB = 1024 ** 3;
 
 /** fstests built for a guest image, with the overrides, as a disk. */

@@ -41,8 +41,10 @@ export async function connectGuest(
 }
 
 /**
- * Ends guests by name, or all of this user. A guest whose owner lives is ended as well: its owner then sees it as lost.
- * @returns the names ended. @throws UserError when a name is not running (nothing is ended then).
+ * Ends these guests; one that has ended meanwhile is no error. A guest whose owner lives is ended as well: its owner
+ * then sees it as lost. What guests that died left in the registry goes too.
+ * @param records as `findGuest` and `listGuests` give them
+ * @returns the guests' names
  */
 export async function stopGuests(context: Context, records: readonly GuestRecord[]): Promise<string[]> {
   await sweepGuests(context);

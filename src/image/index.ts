@@ -5,16 +5,16 @@ import type { Context } from '../core/context.js';
 import { InfraError } from '../core/errors.js';
 import { step } from '../core/events.js';
 import { requireSpace } from '../system/disk.js';
-import { makeDirectoryAtomic } from '../system/files.js';
 import { withLock } from '../system/lock.js';
 import { sweepTemporaries } from '../system/sweep.js';
+import { replaceDirectory } from '../system/replace.js';
 import { buildImage } from './build.js';
 import { readRecipe } from './recipe.js';
-import { dropImage, findImage, imageDir, sealImage } from './store.js';
+import { findImage, imageDir, sealImage } from './store.js';
 import type { GuestImage } from './types.js';
 
 export interface EnsureImageOptions {
-  /** Make it anew although it is there: takes the newest packages. */
+  /** Make it anew although it is there: takes the newest packages. The old one stays until the new one is whole. */
   readonly again?: boolean;
   /** apt's configuration folder; default /etc/apt. */
   readonly etc?: string;
@@ -55,8 +55,7 @@ export async function ensureImage(context: Context, options: EnsureImageOptions 
           const made = options.again ? undefined : await findImage(context, key);
           if (made) return made;
           await sweepTemporaries(path.dirname(imageDir(context, key)));
-          await dropImage(context, key);
-          await makeDirectoryAtomic(imageDir(context, key), async (folder) => {
+          await replaceDirectory(imageDir(context, key), async (folder) => {
             const log = path.join(context.dirs.cache, 'logs', `image-${key.slice(0, 12)}.log`);
             const packages = await buildImage(context, { recipe, folder, log, etc: options.etc, progress });
             progress('sealing', 0.98);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { chmod, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { z } from 'zod';
 
 import type { Context } from '../core/context.js';
-import { exists, readIfThere, temporaryBeside } from '../system/files.js';
+import { readIfThere, temporaryBeside } from '../system/files.js';
 import { inspectRootfs } from './rootfs.js';
 import type { GuestImage } from './types.js';
 
@@ -61,16 +61,26 @@ async function open(dir: string, key: string): Promise<GuestImage | { damage: st
 /** The stored image with this key. A damaged one is removed, with a warning, and counts as not there. */
 export async function findImage(context: Context, key: string): Promise<GuestImage | undefined> {
   const dir = imageDir(context, key);
-  if (!(await exists(dir))) return undefined;
-  const found = await open(dir, key);
-  if (!('damage' in found)) return found;
-  context.emit({ type: 'note', level: 'warn', text: `${dir}: ${found.damage}; it is made again` });
-  await dropImage(context, key);
-  return undefined;
+  for (;;) {
+    const before = await inode(dir);
+    if (before === undefined) return undefined;
+    const found = await open(dir, key);
+    if (!('damage' in found)) return found;
+    // `--again` of another process may have put a new one there meanwhile: halves of two are no damage of either.
+    if ((await inode(dir)) !== before) continue;
+    context.emit({ type: 'note', level: 'warn', text: `${dir}: ${found.damage}; it is made again` });
+    await dropImage(context, key);
+    return undefined;
+  }
+}
+
+/** Which folder has this name now; undefined when none has. */
+async function inode(dir: string): Promise<bigint | undefined> {
+  return (await stat(dir, { bigint: true }).catch(() => undefined))?.ino;
 }
 
 /** Removes an image. Guests that run from it keep their open file. */
-export async function dropImage(context: Context, key: string): Promise<void> {
+async function dropImage(context: Context, key: string): Promise<void> {
   const dir = imageDir(context, key);
   const aside = temporaryBeside(dir);
   await rename(dir, aside).catch((error: NodeJS.ErrnoException) => {

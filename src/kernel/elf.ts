@@ -10,7 +10,11 @@ const ELF64_PROGRAM_HEADER = 56;
 /** A kernel's notes take a few hundred bytes; a larger segment is not one. */
 const NOTE_LIMIT = 1024 * 1024;
 
-/** The GNU build id in the notes of an ELF note segment (elf(5): Notes), hex. Undefined when there is none. */
+/**
+ * The GNU build id in ELF notes (elf(5): Notes; little endian): of a file's note segment, and of what a running kernel
+ * shows in /sys/kernel/notes. Both sides of the proof that a guest runs its artifact are read here. Hex; undefined when
+ * there is none, or the notes are cut short. The last note may lack its padding.
+ */
 export function buildIdOfNotes(notes: Buffer): string | undefined {
   let at = 0;
   while (at + 12 <= notes.length) {
@@ -19,12 +23,12 @@ export function buildIdOfNotes(notes: Buffer): string | undefined {
     const type = notes.readUInt32LE(at + 8);
     const name = at + 12;
     const desc = name + align4(nameSize);
-    const next = desc + align4(descSize);
-    if (next > align4(notes.length)) return undefined;
+    const end = desc + descSize;
+    if (end > notes.length) return undefined;
     if (type === NT_GNU_BUILD_ID && notes.toString('latin1', name, name + nameSize) === 'GNU\0') {
-      return notes.toString('hex', desc, desc + descSize);
+      return notes.toString('hex', desc, end);
     }
-    at = next;
+    at = align4(end);
   }
   return undefined;
 }

@@ -6,7 +6,7 @@ import type { SshConnection } from './connection.js';
 export interface SshExecRequest {
   /** For the login shell; see `quoteCommand`. */
   readonly command: string;
-  /** Milliseconds after which the channel is given up. */
+  /** Milliseconds for the command. Output of one that ended in time may take longer, see `drainMs`. */
   readonly limitMs: number;
   /** Written to stdin, which is closed after it. Without it stdin is closed at once. */
   readonly input?: string | Uint8Array | AsyncIterable<Uint8Array>;
@@ -15,7 +15,10 @@ export interface SshExecRequest {
   readonly onStderr?: (chunk: Buffer) => void;
   /** Gives the channel up early: the guest is known to be dead. */
   readonly signal?: AbortSignal;
-  /** Milliseconds to wait for the streams' end after the command ended: a daemon may hold them open for ever. */
+  /**
+   * Milliseconds without output after the command's end that stand for the streams' end: a daemon that the command
+   * left behind may hold them open for ever. Time in which `onStdout` holds stdout back does not count.
+   */
   readonly drainMs?: number;
 }
 
@@ -27,8 +30,6 @@ export interface SshExecResult {
   readonly timedOut: boolean;
   /** The channel or the connection ended before an exit status came. */
   readonly lost: boolean;
-  /** The streams were still open `drainMs` after the command's end. */
-  readonly heldOpen: boolean;
   readonly durationMs: number;
 }
 
@@ -65,17 +66,17 @@ export async function sshExec(connection: SshConnection, request: SshExecRequest
     let channel: ClientChannel | undefined;
     let settled = false;
     let drain: NodeJS.Timeout | undefined;
+    let last: NodeJS.Timeout | undefined;
+    /** What `onStdout` makes of the last chunk. */
+    let pending: Promise<void> = Promise.resolve();
+    const drainMs = request.drainMs ?? DRAIN_MS;
 
-    const settle = (how: {
-      timedOut?: boolean;
-      lost?: boolean;
-      heldOpen?: boolean;
-      error?: unknown;
-    }): void => {
+    const settle = (how: { timedOut?: boolean; lost?: boolean; error?: unknown }): void => {
       if (settled) return;
       settled = true;
       clearTimeout(limit);
       clearTimeout(drain);
+      clearTimeout(last);
       request.signal?.removeEventListener('abort', abort);
       // What still runs over there must not go on beside the next command.
       if (channel && !exited && connection.open) {
@@ -97,12 +98,17 @@ export async function sshExec(connection: SshConnection, request: SshExecRequest
         signal,
         timedOut: how.timedOut ?? false,
         lost: how.lost ?? false,
-        heldOpen: how.heldOpen ?? false,
         durationMs: performance.now() - began,
       });
     };
     const abort = (): void => settle({ lost: !exited });
-    const limit = setTimeout(() => settle({ timedOut: !exited, heldOpen: exited }), request.limitMs);
+    const limit = setTimeout(() => {
+      if (!exited) return settle({ timedOut: true });
+      // It ended in time. What we held back is still taken, but a daemon may go on writing for ever.
+      void pending.then(() => {
+        if (!settled) last = setTimeout(() => settle({}), drainMs);
+      });
+    }, request.limitMs);
     request.signal?.addEventListener('abort', abort, { once: true });
     if (request.signal?.aborted) return abort();
     void connection.ended.then(() => settle({ lost: !exited }));
@@ -110,26 +116,32 @@ export async function sshExec(connection: SshConnection, request: SshExecRequest
     const attach = (opened: ClientChannel): void => {
       channel = opened;
       if (settled) return void opened.destroy();
-      let pending: Promise<void> = Promise.resolve();
+      let paused = false;
+      /** Only the guest's silence after the end counts: neither output on its way nor our own slowness does. */
       const awaitEnd = (): void => {
         clearTimeout(drain);
-        drain = setTimeout(() => settle({ heldOpen: true }), request.drainMs ?? DRAIN_MS);
+        if (exited && !paused && !settled) drain = setTimeout(() => settle({}), drainMs);
       };
       opened.on('data', (chunk: Buffer) => {
-        // Output that is still on its way is no reason to give up: only silence after the end is.
-        if (exited) awaitEnd();
         const wait = request.onStdout?.(chunk);
-        if (!wait) return;
-        opened.pause();
-        pending = wait.then(
-          () => {
-            if (exited && !settled) awaitEnd();
-            opened.resume();
-          },
-          (error: unknown) => settle({ error: error ?? new Error('stdout was refused') }),
-        );
+        if (wait) {
+          opened.pause();
+          paused = true;
+          pending = wait.then(
+            () => {
+              paused = false;
+              awaitEnd();
+              opened.resume();
+            },
+            (error: unknown) => settle({ error: error ?? new Error('stdout was refused') }),
+          );
+        }
+        awaitEnd();
       });
-      opened.stderr.on('data', (chunk: Buffer) => request.onStderr?.(chunk));
+      opened.stderr.on('data', (chunk: Buffer) => {
+        request.onStderr?.(chunk);
+        awaitEnd();
+      });
       opened.on('error', () => undefined);
       opened.on('exit', (code: number | null, name?: string) => {
         exited = true;

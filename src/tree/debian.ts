@@ -53,6 +53,9 @@ export async function* openSourcePackage(file: string, signal: AbortSignal): Asy
       const name = /^(?:\.\/)?usr\/src\/(linux-source-[^/]+\.tar\.\w+)$/.exec(member.path)?.[1];
       if (name !== undefined && member.type === 'file') {
         yield* decompress(name, tar.body(), signal);
+        // The package's own checksums come last, after members that nobody needs.
+        await tar.drain();
+        await deb.done;
         return;
       }
     }

@@ -28,7 +28,8 @@ const QUOTED = /["\\\n]/;
  * Turns a tar archive with one top folder into a repository's first commit, without unpacking it: members go to
  * `git fast-import` as they are read. There is no index and no .gitignore in that way (Debian's tarball has one
  * that says `/*`, with which `git add` silently takes nothing). The commit depends on the archive alone.
- * @throws InfraError when the archive is damaged, or when git has not taken each of its files.
+ * The archive is read to its end, so that a program or download behind it can still fail.
+ * @throws InfraError when the archive is damaged, or when git has not taken each of its files; what `archive` throws.
  */
 export async function importArchive(git: Git, options: ImportOptions): Promise<ImportedFiles> {
   const state = { files: 0, date: 0 };
@@ -104,5 +105,7 @@ async function* stream(
     if (state.files % 500 === 0) options.onFiles(state.files);
   }
   if (state.files === 0) throw new TarError('no files in it');
+  // Without `done` git takes nothing: an archive whose checksums turn out wrong at its end must not become a commit.
+  await tar.drain();
   yield Buffer.from('\ndone\n');
 }

@@ -4,10 +4,10 @@ import path from 'node:path';
 
 import type { Base } from '../config/types.js';
 import type { Context } from '../core/context.js';
-import { InfraError, UserError } from '../core/errors.js';
+import { InfraError, throwIfAborted, UserError } from '../core/errors.js';
 import { step } from '../core/events.js';
 import { formatBytes, freeBytes, requireSpace } from '../system/disk.js';
-import { diskError, exists, makeDirectoryAtomic, readIfThere } from '../system/files.js';
+import { diskError, readIfThere } from '../system/files.js';
 import { Git } from '../system/git.js';
 import { withLock } from '../system/lock.js';
 import { downloadPackage } from './apt.js';
@@ -15,13 +15,14 @@ import { decompress, openSourcePackage } from './debian.js';
 import { importArchive } from './fast-import.js';
 import { downloadTarball, tarballUrl } from './kernel-org.js';
 import { isRelease, parseMakefile } from './makefile.js';
+import { replaceDirectory } from '../system/replace.js';
 import type { KernelTree, TreeOrigin } from './types.js';
 
 export interface ImportTreeOptions {
   readonly base: Base;
   /** Where from, when it is not there yet; default Debian's package. */
   readonly from?: 'debian' | 'kernel.org';
-  /** Make it anew although it is there. */
+  /** Make it anew although it is there. The old one stays until the new one is whole. */
   readonly again?: boolean;
   /** apt's configuration folder, for tests. */
   readonly aptEtc?: string;
@@ -90,7 +91,8 @@ export async function importTree(context: Context, options: ImportTreeOptions): 
       const there = await findImported(context, base);
       if (there && !options.again) return there;
       await removeLeftovers(repo);
-      if (await exists(repo)) await rm(repo, { recursive: true, force: true });
+      // What works goes only once there is another.
+      if (!there) await rm(repo, { recursive: true, force: true });
       await requireSpace(context.dirs.cache, IMPORT_BYTES, `the import of ${base.name}`);
       return options.from === 'kernel.org'
         ? fromKernelOrg(context, base, repo)
@@ -104,7 +106,8 @@ export async function importTree(context: Context, options: ImportTreeOptions): 
 async function removeLeftovers(repo: string): Promise<void> {
   const folder = path.dirname(repo);
   for (const name of await readdir(folder)) {
-    if (name.startsWith(`.${path.basename(repo)}.tmp-`))
+    // One dot, or two for what was to become such a repository (replaceDirectory).
+    if (name.replace(/^\.{1,2}/, '.').startsWith(`.${path.basename(repo)}.tmp-`))
       await rm(path.join(folder, name), { recursive: true, force: true });
   }
 }
@@ -177,18 +180,32 @@ async function fill(context: Context, base: Base, repo: string, source: Source):
     `Import ${base.name} into git`,
     async (progress) => {
       let note: Note | undefined;
-      await makeDirectoryAtomic(repo, async (dir) => {
+      const before = await findImported(context, base);
+      await replaceDirectory(repo, async (dir) => {
         note = await fillRepository(context, base, dir, source, (files) =>
           progress(`${files} files`, Math.min(0.99, files / USUAL_FILES)),
         ).catch(async (error: unknown) => {
           throw await noSpace(error, path.dirname(repo));
         });
+        if (before?.commit === note.commit) await keepApplied(context, repo, dir);
       });
       if (!note) throw new Error('nothing was imported');
       return { repo, ...note, imported: true };
     },
     ({ version, files }) => `${version}, ${files} files`,
   );
+}
+
+/**
+ * Takes over what series were put onto the same commit in the repository that is replaced. Build worktrees borrow
+ * their objects from there, and a build that waits for its worktree has such a commit in hand already. What git cannot
+ * read is left: it is made again from the patches.
+ */
+async function keepApplied(context: Context, from: string, to: string): Promise<void> {
+  const git = new Git(to, { owned: true, gitDir: to, signal: context.signal });
+  const refs = '+refs/enokey/applied/*:refs/enokey/applied/*';
+  await git.run(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', from, refs]);
+  throwIfAborted(context.signal);
 }
 
 /** Less than this is left on a disk that was full a moment ago. */

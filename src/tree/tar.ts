@@ -71,6 +71,17 @@ export class TarReader {
     }
   }
 
+  /**
+   * Reads the source to its end and forgets what comes. A program that decompresses tells only there whether what it
+   * gave was right: its checks may follow the archive's last member. @throws what the source throws.
+   */
+  async drain(): Promise<void> {
+    this.buffer = Buffer.alloc(0);
+    this.left = 0;
+    this.padding = 0;
+    while (!(await this.source.next()).done);
+  }
+
   /** The body of the member as chunks. */
   async *body(): AsyncGenerator<Buffer> {
     while (this.left > 0) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -16,6 +17,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { Base, Variant } from '../../src/config/types.js';
+import type { EnokeyEvent } from '../../src/core/events.js';
 import { InfraError, InterruptedError, UserError } from '../../src/core/errors.js';
 import { findImported, importTree } from '../../src/tree/imported.js';
 import { prepareVariantTree } from '../../src/tree/prepare.js';
@@ -59,7 +61,10 @@ beforeEach(() => {
 });
 
 /** A package as Debian makes it: the kernel in a tarball of its own, with a .gitignore that ignores everything. */
-function buildPackage(to: string, options: { version?: string; files?: number } = {}): string {
+function buildPackage(
+  to: string,
+  options: { version?: string; files?: number; beforePacking?: (tarball: string) => void } = {},
+): string {
   const work = path.join(dir, 'package');
   rmSync(work, { recursive: true, force: true });
   const top = path.join(work, 'linux-source-7.3');
@@ -81,19 +86,29 @@ function buildPackage(to: string, options: { version?: string; files?: number } 
     path.join(root, 'DEBIAN/control'),
     'Package: linux-source-7.3\nVersion: 7.3.4-1\nArchitecture: all\nMaintainer: T <t@example.invalid>\nDescription: test\n',
   );
+  const tarball = path.join(root, 'usr/src/linux-source-7.3.tar.xz');
   execFileSync('tar', [
     '--mtime=@1700000000',
     '--sort=name',
     '-cJf',
-    path.join(root, 'usr/src/linux-source-7.3.tar.xz'),
+    tarball,
     '-C',
     work,
     'linux-source-7.3',
   ]);
+  options.beforePacking?.(tarball);
   mkdirSync(to, { recursive: true });
   const deb = path.join(to, 'linux-source-7.3_7.3.4-1_all.deb');
   execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', '-z1', '-b', root, deb], { stdio: 'ignore' });
   return deb;
+}
+
+/** Flips a bit in the checksum of an .xz file's index: its last 16 bytes but for the footer's 12. */
+function damageIndex(file: string, behind = 0): void {
+  const data = readFileSync(file);
+  const at = data.length - behind - 14;
+  data[at] = (data[at] ?? 0) ^ 1;
+  writeFileSync(file, data);
 }
 
 /** apt's configuration folder with an archive in a folder of this machine that has the package in `suite`. */
@@ -201,7 +216,8 @@ describe('the import of a package', () => {
 
   it('removes what a killed import left', async () => {
     buildPackage(packages());
-    write(path.join(context.dirs.cache, 'tree', '.v7.3.git.tmp-1-abc'), { 'objects/pack/x': 'x' });
+    for (const left of ['.v7.3.git.tmp-1-abc', '..v7.3.git.tmp-1-abc.tmp-1-def'])
+      write(path.join(context.dirs.cache, 'tree', left), { 'objects/pack/x': 'x' });
     // Without its note a repository is not one: it was put there by somebody else.
     write(path.join(context.dirs.cache, 'tree', 'v7.3.git'), { HEAD: 'ref: refs/heads/main\n' });
     await importTree(context, { base });
@@ -217,10 +233,127 @@ describe('the import of a package', () => {
     expect(await findImported(context, base)).toBeUndefined();
   });
 
+  it.each([
+    ["the kernel's archive", (to: string): string => buildPackage(to, { beforePacking: damageIndex })],
+    [
+      'the package',
+      (to: string): string => {
+        // Enough behind the archive that dpkg-deb has not met the checksum yet when the archive has been read.
+        const deb = buildPackage(to, {
+          beforePacking: (tarball) =>
+            writeFileSync(path.join(path.dirname(tarball), 'z-patches.xz'), randomBytes(1024 * 1024)),
+        });
+        // ar(5) pads a member of odd length with a newline.
+        damageIndex(deb, readFileSync(deb).at(-1) === 0x0a ? 1 : 0);
+        return deb;
+      },
+    ],
+  ])('fails when only the last checksum of %s is wrong', async (_, build) => {
+    build(packages());
+    await expect(importTree(context, { base })).rejects.toThrow(InfraError);
+    expect(readdirSync(packages())).toEqual([]);
+    expect(await findImported(context, base)).toBeUndefined();
+  });
+
+  it('anew replaces the one that is there, and nothing else is left', async () => {
+    buildPackage(packages());
+    const first = await importTree(context, { base });
+    const seen: (string | undefined)[] = [];
+    const watching = {
+      ...context,
+      emit: (event: EnokeyEvent) => {
+        if (event.type === 'step' && event.id === 'tree.import')
+          seen.push(existsSync(first.repo) ? git(first.repo, 'rev-parse', 'v7.3') : undefined);
+      },
+    };
+    buildPackage(packages(), { version: '7.3.5' });
+    const second = await importTree(watching, { base, again: true });
+    expect(second).toMatchObject({ version: '7.3.5', imported: true, repo: first.repo });
+    expect(seen[0]).toBe(first.commit);
+    expect(seen).not.toContain(undefined);
+    expect(await findImported(context, base)).toMatchObject({ commit: second.commit });
+    expect(readdirSync(path.join(context.dirs.cache, 'tree')).sort()).toEqual(['packages', 'v7.3.git']);
+  });
+
+  it('anew leaves the one that is there when it fails or is interrupted', async () => {
+    buildPackage(packages());
+    const first = await importTree(context, { base });
+    const stays = async (): Promise<void> => {
+      expect(await findImported(context, base)).toEqual({ ...first, imported: false });
+      expect(git(first.repo, 'fsck', '--strict')).toBe('');
+      expect(readdirSync(path.join(context.dirs.cache, 'tree')).sort()).toEqual(['packages', 'v7.3.git']);
+    };
+    // No package in the folder, and no archive to take one from.
+    const nowhere = path.join(dir, 'nowhere');
+    write(nowhere, { 'sources.list': 'deb http://vendor.invalid/x stable main\n' });
+    await expect(importTree(context, { base, again: true, aptEtc: nowhere })).rejects.toThrow(UserError);
+    await stays();
+    buildPackage(packages(), { version: '7.4.1' });
+    await expect(importTree(context, { base, again: true })).rejects.toThrow(/Linux 7\.4\.1/);
+    await stays();
+    buildPackage(packages(), { files: 600 });
+    const stopping = {
+      ...context,
+      emit: (event: EnokeyEvent) =>
+        event.type === 'step' && event.detail?.endsWith(' files') && context.abort(),
+    };
+    await expect(importTree(stopping, { base, again: true })).rejects.toThrow(InterruptedError);
+    await stays();
+  });
+
   it('of another release is refused', async () => {
     buildPackage(packages(), { version: '7.4.1' });
     await expect(importTree(context, { base })).rejects.toThrow(/Linux 7\.4\.1 \(expected Linux 7\.3\)/);
     expect(await findImported(context, base)).toBeUndefined();
+  });
+});
+
+describe('a build worktree of an imported tree', () => {
+  /** A variant with the series that is put onto the imported release. */
+  const prepare = (): Promise<VariantTree> =>
+    prepareVariantTree(context, {
+      variant: { ...plain('mine'), series: [{ kind: 'folder', path: path.join(dir, 'series') }] },
+    });
+  const change = (variantTree: VariantTree): Promise<string> =>
+    switchWorktree(context, { variantTree, base: 'v7.3', profile: 'default' });
+  let mine: VariantTree;
+  let src: string;
+
+  beforeEach(async () => {
+    buildPackage(packages());
+    const { repo } = await importTree(context, { base });
+    const scratch = path.join(dir, 'scratch');
+    git(dir, 'clone', '-q', '--no-local', '-b', 'v7.3', repo, scratch);
+    write(scratch, { 'fs/a b.c': 'mine\n' });
+    git(scratch, 'commit', '-q', '-am', 'fs: change it');
+    git(scratch, 'format-patch', '-q', '-o', path.join(dir, 'series'), 'HEAD~1');
+    mine = await prepare();
+    src = await change(mine);
+    utimesSync(path.join(src, 'Makefile'), 1_600_000_000, 1_600_000_000);
+    git(src, '--git-dir', path.join(src, '../src.git'), '--work-tree', src, 'update-index', '--refresh');
+  });
+
+  it('takes what it was about to check out when that release is imported anew', async () => {
+    buildPackage(packages());
+    await importTree(context, { base, again: true });
+    // A build that waited for the worktree meanwhile.
+    await change(mine);
+    expect(await prepare()).toEqual(mine);
+    expect(statSync(path.join(src, 'Makefile')).mtimeMs).toBe(1_600_000_000_000);
+    expect(git(mine.repo, 'fsck', '--strict')).toBe('');
+  });
+
+  it('changes only the files that differ when a newer one was imported in its place', async () => {
+    buildPackage(packages(), { version: '7.3.5' });
+    await importTree(context, { base, again: true });
+    utimesSync(path.join(src, 'scripts/run'), 1_600_000_000, 1_600_000_000);
+    git(src, '--git-dir', path.join(src, '../src.git'), '--work-tree', src, 'update-index', '--refresh');
+    const newer = await prepare();
+    expect(newer.version).toBe('7.3.5');
+    await change(newer);
+    expect(readFileSync(path.join(src, 'Makefile'), 'utf8')).toBe(makefile('7.3.5'));
+    expect(readFileSync(path.join(src, 'fs/a b.c'), 'utf8')).toBe('mine\n');
+    expect(statSync(path.join(src, 'scripts/run')).mtimeMs).toBe(1_600_000_000_000);
   });
 });
 

@@ -3,6 +3,7 @@ import {
   existsSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -11,6 +12,7 @@ import {
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import type { EnokeyEvent } from '../../../src/core/events.js';
 import { InfraError, InterruptedError, UserError } from '../../../src/core/errors.js';
 import { ensureImage, imageStatus } from '../../../src/image/index.js';
 import { testContext, type TestContext } from '../../helpers/context.js';
@@ -93,7 +95,59 @@ describe('the guest image', () => {
     const before = statSync(first.rootfs).ino;
     const second = await ensureImage(context, { ...etc(), again: true });
     expect(second.key).toBe(first.key);
-    expect([before, images().length]).not.toEqual([statSync(second.rootfs).ino, 2]);
+    expect(statSync(second.rootfs).ino).not.toBe(before);
+    expect(images()).toEqual([first.key]);
+  });
+
+  it('stays while another is made in its place', async () => {
+    const { key, rootfs } = await ensureImage(context, etc());
+    const before = statSync(rootfs).ino;
+    const seen: unknown[] = [];
+    const watching = {
+      ...context,
+      emit: (event: EnokeyEvent) => {
+        if (event.type === 'step' && event.detail === 'sealing') seen.push(statSync(rootfs).ino);
+      },
+    };
+    await ensureImage(watching, { ...etc(), again: true });
+    expect(seen).toEqual([before]);
+    expect(images()).toEqual([key]);
+  });
+
+  it('is whole for everybody who looks while others take its place', async () => {
+    await ensureImage(context, etc());
+    let done = false;
+    const looking = (async () => {
+      while (!done) await imageStatus(context);
+    })();
+    try {
+      for (let round = 0; round < 8; round++) await ensureImage(context, { ...etc(), again: true });
+    } finally {
+      done = true;
+      await looking;
+    }
+    expect(context.events.filter((event) => event.type === 'note')).toEqual([]);
+  });
+
+  it('stays when no other can be made in its place', async () => {
+    const image = await ensureImage(context, etc());
+    const before = statSync(image.rootfs).ino;
+    rmSync(path.join(dir, 'etc'), { recursive: true });
+    await expect(ensureImage(context, { ...etc(), again: true })).rejects.toThrow(UserError);
+    expect(await ensureImage(context, etc())).toEqual(image);
+    expect([statSync(image.rootfs).ino, images()]).toEqual([before, [image.key]]);
+  });
+
+  it('stays when the making of another is interrupted', async () => {
+    const image = await ensureImage(context, etc());
+    const stopping = {
+      ...context,
+      emit: (event: EnokeyEvent) =>
+        event.type === 'step' && event.detail?.startsWith('downloading') && context.abort(),
+    };
+    await expect(ensureImage(stopping, { ...etc(), again: true })).rejects.toThrow(InterruptedError);
+    expect((await imageStatus(context)).image).toEqual(image);
+    expect(images()).toEqual([image.key]);
   });
 
   it.each([

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { generateKeyPair, SshConnection, sshExec } from '../../../src/ssh/index.js';
@@ -146,8 +147,80 @@ describe('sshExec', () => {
       channel.exit(0);
     });
     const result = await sshExec(connection, { command: 'x', limitMs: 20_000, drainMs: 300 });
-    expect(result).toMatchObject({ exitCode: 0, heldOpen: true, lost: false });
+    expect(result).toMatchObject({ exitCode: 0, timedOut: false, lost: false });
     expect(result.durationMs).toBeLessThan(3000);
+  });
+
+  it.each([
+    ['before', 'the command ends'],
+    ['after', 'the command ended'],
+  ])('loses nothing when the host takes output slowly from %s %s on', async (when) => {
+    const { connection } = await connected((channel) => {
+      if (when === 'after') channel.exit(0);
+      channel.write(Buffer.alloc(1000, 'a'));
+      setTimeout(() => {
+        if (when === 'before') channel.exit(0);
+        channel.write(Buffer.alloc(1000, 'b'));
+        channel.end();
+      }, 100);
+    });
+    let got = 0;
+    const result = await sshExec(connection, {
+      command: 'x',
+      limitMs: 20_000,
+      drainMs: 300,
+      onStdout: async (chunk) => {
+        got += chunk.length;
+        // A disk that takes nothing for longer than the guest may be silent.
+        if (got === 1000) await delay(900);
+      },
+    });
+    expect([result.exitCode, result.timedOut, got]).toEqual([0, false, 2000]);
+  });
+
+  it('takes what the host held back when the command ended within its limit', async () => {
+    const { connection } = await connected((channel) => {
+      channel.exit(0);
+      channel.write(Buffer.alloc(1000));
+      setTimeout(() => channel.end(Buffer.alloc(1000)), 100);
+    });
+    let got = 0;
+    const result = await sshExec(connection, {
+      command: 'x',
+      limitMs: 500,
+      drainMs: 300,
+      onStdout: async (chunk) => {
+        got += chunk.length;
+        if (got === 1000) await delay(1000);
+      },
+    });
+    expect([result.exitCode, result.timedOut, got]).toEqual([0, false, 2000]);
+  });
+
+  it('does not wait for a daemon that goes on writing', async () => {
+    const { connection } = await connected((channel) => {
+      channel.exit(0);
+      const timer = setInterval(() => channel.write('x'), 20);
+      channel.on('close', () => clearInterval(timer));
+    });
+    const result = await sshExec(connection, { command: 'x', limitMs: 500, drainMs: 200 });
+    expect(result).toMatchObject({ exitCode: 0, timedOut: false, lost: false });
+    expect(result.durationMs).toBeLessThan(5000);
+  });
+
+  it('does not wait for a daemon that is silent after slow output', async () => {
+    const { connection } = await connected((channel) => {
+      channel.exit(0);
+      channel.write('done\n');
+    });
+    const result = await sshExec(connection, {
+      command: 'x',
+      limitMs: 20_000,
+      drainMs: 300,
+      onStdout: () => delay(600),
+    });
+    expect(result).toMatchObject({ exitCode: 0, timedOut: false, lost: false });
+    expect(result.durationMs).toBeLessThan(5000);
   });
 
   it('ends early when told that the guest is dead', async () => {

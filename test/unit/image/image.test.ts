@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { InfraError, UserError } from '../../../src/core/errors.js';
 import { imageFailure } from '../../../src/image/failure.js';
-import { packageVersions, readRecipe, reportedPackages } from '../../../src/image/recipe.js';
+import {
+  packageVersions,
+  readRecipe,
+  recipeKey,
+  reportedPackages,
+  SUITES,
+} from '../../../src/image/recipe.js';
 import { inspectRootfs } from '../../../src/image/rootfs.js';
 import { testContext } from '../../helpers/context.js';
 import { tempDir } from '../../helpers/temp.js';
@@ -16,6 +22,20 @@ describe('the recipe', () => {
     expect(recipe.key).toMatch(/^[0-9a-f]{64}$/);
     expect(recipe.reported).toEqual(expect.arrayContaining(['btrfs-progs', 'e2fsprogs', 'f2fs-tools']));
     expect((await readRecipe(testContext())).key).toBe(recipe.key);
+  });
+
+  it('has another key for other suites, and for files that are divided otherwise', () => {
+    const keys = [
+      recipeKey(['trixie'], ['a', 'b']),
+      recipeKey(['trixie', 'trixie-backports'], ['a', 'b']),
+      recipeKey(['trixie'], ['ab', '']),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it.each(['image', 'fstests'])('has the first of its suites in the build.sh of vm/%s', (folder) => {
+    const script = readFileSync(path.join(testContext().dirs.shipped, 'vm', folder, 'build.sh'), 'utf8');
+    expect(/^\s*(\S+) "\$root" "\$sources"$/m.exec(script)?.[1]).toBe(SUITES[0]);
   });
 
   it('marks packages with !, whatever suite they come from', () => {

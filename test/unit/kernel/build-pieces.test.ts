@@ -166,9 +166,18 @@ describe('the build id', () => {
     expect(buildIdOfNotes(notes)).toBe(id.toString('hex'));
   });
 
+  it('is found where only the padding of the last note is missing', () => {
+    const short = id.subarray(0, 18);
+    expect(buildIdOfNotes(note(3, 'GNU', short).subarray(0, -2))).toBe(short.toString('hex'));
+  });
+
   it('is none in foreign, cut or hostile notes', () => {
     expect(buildIdOfNotes(note(3, 'XXX', id))).toBeUndefined();
+    expect(buildIdOfNotes(note(1, 'GNU', id))).toBeUndefined();
     expect(buildIdOfNotes(note(3, 'GNU', id).subarray(0, 20))).toBeUndefined();
+    // An id that lacks its last byte is no shorter id.
+    expect(buildIdOfNotes(note(3, 'GNU', id).subarray(0, -1))).toBeUndefined();
+    expect(buildIdOfNotes(Buffer.alloc(12, 0xff))).toBeUndefined();
     const huge = note(3, 'GNU', id);
     huge.writeUInt32LE(0xfffffff0, 4);
     expect(buildIdOfNotes(huge)).toBeUndefined();

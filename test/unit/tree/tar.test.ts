@@ -66,6 +66,19 @@ describe('a tar archive', () => {
     expect(count).toBe(7);
   });
 
+  it('that is whole still fails when its source does so after the last member', async () => {
+    const source = async function* (): AsyncGenerator<Buffer> {
+      yield* pieces(archive('gnu'), 700);
+      throw new Error('wrong checksum');
+    };
+    const tar = new TarReader(source());
+    while (await tar.next());
+    await expect(tar.drain()).rejects.toThrow('wrong checksum');
+    const whole = new TarReader(pieces(archive('gnu'), 700));
+    await whole.next();
+    await expect(whole.drain()).resolves.toBeUndefined();
+  });
+
   it('that is cut short, or none, is an error', async () => {
     const data = archive('gnu');
     for (const cut of [100, 512, 1200, 2048])
