@@ -55,7 +55,9 @@ export function failureLines(rows: readonly ComparedRow[]): string[] {
   if (measured.length === 0) return [];
   const verdicts = measured.map((row) => row.iterations.verdict);
   return [
-    "Compared by Fisher's exact test, two-sided, on failed iterations:",
+    verdicts.some(isTold)
+      ? "Compared by Fisher's exact test, two-sided, on failed iterations:"
+      : 'How often iterations failed, of each variant beside the first:',
     ...[
       ...measured.filter((row) => isTold(row.iterations.verdict)).map(rowLine),
       ...correctionLines(verdicts),
@@ -83,7 +85,9 @@ export function lossLines(pairs: readonly ComparedLosses[]): string[] {
   if (pairs.length === 0) return [];
   const verdicts = pairs.map(({ verdict }) => verdict);
   return [
-    'Lost share of acknowledged writes an iteration (mean), compared by the rank-sum test, two-sided:',
+    verdicts.some(isTold)
+      ? 'Lost share of acknowledged writes an iteration (mean), compared by the rank-sum test, two-sided:'
+      : 'Lost share of acknowledged writes an iteration:',
     ...[
       ...pairs.filter(({ verdict }) => isTold(verdict)).map(lossLine),
       ...correctionLines(verdicts),
