@@ -182,10 +182,7 @@ function consistentCase(one: ProbeCase, asked: Asked): void {
   // A removal whose ioctl failed may have taken the key all the same: v7.3 syncs after it has wiped the secret.
   const removals = one.removal.count + one.removal.failed;
   check(one.removal.overlapped <= removals, () => `${name}: more overlapped removals than removals`);
-  check(
-    one.removal.refused_seen <= removals,
-    () => `${name}: more refusals after removals than removals`,
-  );
+  check(one.removal.refused_seen <= removals, () => `${name}: more refusals after removals than removals`);
   if (verdict === 'lost' || verdict === 'inconclusive') return;
   if (verdict === 'unsupported') {
     check(one.attempts === 0, () => `${name}: unsupported with ${one.attempts} attempts`);
