@@ -26,7 +26,7 @@ use POSIX ();
 use Time::HiRes ();
 
 use constant { BLOCK => 65536, RACE_BLOCK => 4096, TIMES => 5, PARKS => 2, RACE_REMOVALS => 120,
-	       RACE_WRITERS => 2, RACE_ATTEMPTS => 20000, PARK_SECONDS => 2, FAULT_SECONDS => 30, ENOKEY => 126 };
+	       RACE_WRITERS => 2, RACE_ATTEMPTS => 20000, PARK_SECONDS => 2, FAULT_SECONDS => 30, WAITED => -2, ENOKEY => 126 };
 # linux/fscrypt.h
 use constant { ADD_KEY => 0xc0506617, REMOVE_KEY => 0xc0406618, KEY_SPEC_IDENTIFIER => 2 };
 # linux/userfaultfd.h
@@ -44,6 +44,7 @@ sub name_of
 {
 	my ($err) = @_;
 	return 'ok' unless $err;
+	return 'waited' if $err == WAITED;
 	return 'ENOKEY' if $err == ENOKEY;
 	return 'EIO' if $err == EIO;
 	return 'EBUSY' if $err == EBUSY;
@@ -187,8 +188,20 @@ sub opened
 	tally('open after the removal', @open);
 }
 
+# True if the child ended within PARK_SECONDS.
+sub ended
+{
+	my ($pid) = @_;
+	my $until = Time::HiRes::time() + PARK_SECONDS;
+	while (Time::HiRes::time() < $until) {
+		return 1 if waitpid($pid, POSIX::WNOHANG()) == $pid;
+		Time::HiRes::sleep(0.01);
+	}
+	return 0;
+}
+
 # The driver of a parked write: a child, since this process is the one that stops. It tells $second the errno of
-# another removal in the middle of the first.
+# another removal in the middle of the first, or WAITED: one that waits as well must not keep the write from going on.
 sub drive
 {
 	my ($uffd, $area, $data, $second) = @_;
@@ -202,16 +215,24 @@ sub drive
 		remove_key();
 		POSIX::_exit(0);
 	}
-	my $until = Time::HiRes::time() + PARK_SECONDS;
-	my $done = 0;
-	while (!$done && Time::HiRes::time() < $until) {
-		$done = waitpid($remover, POSIX::WNOHANG()) == $remover;
-		Time::HiRes::sleep(0.01) unless $done;
-	}
+	my $done = ended($remover);
 	print {*STDERR} 'parked: the removal ', $done ? 'returned' : 'waited', "\n";
-	print {$second} try_to_remove_key(), "\n" if $second && !$done;
+	my $other;
+	if ($second && !$done) {
+		$other = fork() // POSIX::_exit(2);
+		if (!$other) {
+			print {$second} try_to_remove_key(), "\n";
+			POSIX::_exit(0);
+		}
+		if (ended($other)) {
+			undef $other;
+		} else {
+			print {$second} WAITED, "\n";
+		}
+	}
 	my $copy = pack('Q4q', $area, unpack('Q', pack('P', $data)), BLOCK, 0, 0);
 	ioctl($uffd, UFFDIO_COPY, $copy) or POSIX::_exit(3);
+	waitpid($other, 0) if $other;
 	waitpid($remover, 0) unless $done;
 	POSIX::_exit($? ? 4 : 0);
 }
