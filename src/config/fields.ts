@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { OUTCOMES, type Outcome } from '../core/outcome.js';
 import { isFstestsName } from '../fstests/names.js';
 import { isProbe, PROBE_TESTS } from '../probe/catalog.js';
+import { isMeant } from '../probe/test-names.js';
 import { didYouMean } from './suggest.js';
 
 /** File systems that enokey can make, mount and test. */
@@ -106,16 +107,13 @@ export function testTable<T extends z.ZodType>(pattern: RegExp, name: string, va
   });
 }
 
-/** Names that a user may give to probes in a list of tests, see `isMeant` in src/run. */
-const PROBE_NAMES = [
-  ...PROBE_TESTS,
-  ...PROBE_TESTS.map((test) => test.replace('probe/', '')),
-  'probe/*',
-  'probes',
-];
+/** What a name that means no probe is compared with, to suggest one. */
+const PROBE_NAMES = [...PROBE_TESTS, ...PROBE_TESTS.map((test) => test.replace('probe/', '')), 'probes'];
+
+const meansProbe = (name: string): boolean => PROBE_TESTS.some((test) => isMeant(name, test));
 
 /** One test, or all probes, as in a list of tests: `generic/595`, `open-fd`, `probes`. */
-export const meantTests = text.refine((name) => isFstestsName(name) || PROBE_NAMES.includes(name), {
+export const meantTests = text.refine((name) => isFstestsName(name) || meansProbe(name), {
   error: ({ input }) =>
     `unknown test "${String(input)}"${didYouMean(String(input), PROBE_NAMES)}, known are generic/NNN, probes, ${PROBE_TESTS.join(', ')}`,
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { Exclusion } from '../config/types.js';
 import type { CellKey } from '../core/outcome.js';
-import { isMeant } from './test-names.js';
+import { isMeant } from '../probe/test-names.js';
 
 /** An exclusion and how many cells of a run it took out; 0 for one that matches none. */
 export interface LeftOut extends Exclusion {

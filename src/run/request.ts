@@ -10,7 +10,7 @@ import { newRunId } from './folder.js';
 import { iterationsText, requireIterations, type Iterations } from './iterations.js';
 import { makePlan, type PlannedVariant } from './plan.js';
 import { MAX_SEED } from './seeds.js';
-import { isMeant } from './test-names.js';
+import { isMeant } from '../probe/test-names.js';
 import type { RunPlan } from './types.js';
 
 const MAX_LIVE_GUESTS = 8;

@@ -1,32 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { tempDir } from '../helpers/temp.js';
-import { addKey, must, setPolicy } from './support/encrypted-disk.js';
-import { e2eGuest, shell } from './support/guest.js';
-import { SOURCES } from './support/planned-files.js';
+import { addKey, bootWithEncryptedDir, MOUNT, must } from './support/encrypted-disk.js';
+import { shell } from './support/guest.js';
 
-const DEVICE = '/dev/enokey/dirty';
-const MOUNT = '/mnt/test';
 const FILE = `${MOUNT}/dir/scattered`;
 /** Each is a range of its own for writeback. On a small disk, the space that they reserve would make btrfs write some. */
 const BLOCKS = 100;
 
 describe('many dirty ranges of a file whose key is removed', () => {
   it('all fail at once, so that a read-only remount leaves nothing to be written when the key comes back', async () => {
-    const sources = path.join(tempDir('dirty'), 'in');
-    mkdirSync(sources);
-    writeFileSync(path.join(sources, 'key'), Buffer.alloc(64, 'k'));
-    const guest = await e2eGuest(
-      { disks: [{ name: 'dirty', sizeBytes: 4 * 1024 ** 3 }] },
-      { variant: 'base' },
-    );
-    await guest.push(sources, path.dirname(SOURCES));
-    await must(guest, `mkfs.btrfs -q -f ${DEVICE} && mount ${DEVICE} ${MOUNT}`, 30_000);
-    const identifier = (await must(guest, addKey(MOUNT))).trim();
-    await must(guest, `mkdir ${MOUNT}/dir && ${setPolicy(identifier, `${MOUNT}/dir`)} && sync`);
+    const { guest, device, identifier } = await bootWithEncryptedDir({
+      name: 'dirty',
+      sizeBytes: 4 * 1024 ** 3,
+    });
     // Dirty pages are written out by themselves after 30 s: not before the removal, but soon once that is over.
     await must(
       guest,
@@ -43,7 +30,7 @@ describe('many dirty ranges of a file whose key is removed', () => {
     expect(removal, removal.reports.join('\n')).toMatchObject({ marks: ['btrfs'], exec: { exitCode: 0 } });
     expect(removal.reports.join('\n')).toContain('ENOKEY');
     await must(guest, `${addKey(MOUNT)} && sleep 3`);
-    await must(guest, `umount ${MOUNT} && mount ${DEVICE} ${MOUNT} && ${addKey(MOUNT)}`, 30_000);
+    await must(guest, `umount ${MOUNT} && mount ${device} ${MOUNT} && ${addKey(MOUNT)}`, 30_000);
     const kept = await must(guest, `tr -d '\\0' < ${FILE} | wc -c`);
     process.stderr.write(`key removed while dirty: ${kept.trim()} of ${BLOCKS * 4096} bytes kept\n`);
     expect(kept.trim()).toBe('0');

@@ -1,31 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { tempDir } from '../helpers/temp.js';
-import { addKey, must, setPolicy } from './support/encrypted-disk.js';
-import { e2eGuest, shell } from './support/guest.js';
+import { addKey, bootWithEncryptedDir, MOUNT, must, setPolicy } from './support/encrypted-disk.js';
+import { shell } from './support/guest.js';
 import { SOURCES } from './support/planned-files.js';
 
-const DEVICE = '/dev/enokey/share';
-const MOUNT = '/mnt/test';
 const DIR = `${MOUNT}/dir`;
 const SIZE = 65536;
 
-/** Sends the shell's words for a count of the bytes of a file that are `a`. */
+/** The command that counts the bytes of a file that are `a`. */
 const countA = (file: string): string => `tr -cd a < ${file} | wc -c`;
 
 describe('a file that has lost what was written to it', () => {
   it('shares what it has on disk with others, and so takes nothing from them', async () => {
-    const sources = path.join(tempDir('share'), 'in');
-    mkdirSync(sources);
-    writeFileSync(path.join(sources, 'key'), Buffer.alloc(64, 'k'));
-    const guest = await e2eGuest({ disks: [{ name: 'share', sizeBytes: 1024 ** 3 }] }, { variant: 'base' });
-    await guest.push(sources, path.dirname(SOURCES));
-    await must(guest, `mkfs.btrfs -q -f ${DEVICE} && mount ${DEVICE} ${MOUNT}`, 30_000);
-    const identifier = (await must(guest, addKey(MOUNT))).trim();
-    await must(guest, `mkdir ${DIR} && ${setPolicy(identifier, DIR)} && sync`);
+    const { guest, sources, device, identifier } = await bootWithEncryptedDir({
+      name: 'share',
+      sizeBytes: 1024 ** 3,
+    });
     await must(guest, `head -c ${SIZE} /dev/zero | tr '\\0' a | tee ${DIR}/dst > /dev/null && sync`);
 
     // The holder keeps the inode, and with it the page cache, over the removal. Its fsync takes the error.
@@ -44,7 +37,7 @@ describe('a file that has lost what was written to it', () => {
     const said = held.exec?.stdout ?? '';
     // The kernel's log says that data was lost.
     expect(held, said + held.reports.join('\n')).toMatchObject({ marks: ['btrfs'], exec: { exitCode: 0 } });
-    await must(guest, `sync && umount ${MOUNT} && mount ${DEVICE} ${MOUNT} && ${addKey(MOUNT)}`, 30_000);
+    await must(guest, `sync && umount ${MOUNT} && mount ${device} ${MOUNT} && ${addKey(MOUNT)}`, 30_000);
     const kept = Number(await must(guest, countA(`${DIR}/dst`)));
     process.stderr.write(
       `share after a loss: ${said.trim().replaceAll('\n', '; ')}; ${kept} of ${SIZE} kept\n`,
@@ -57,7 +50,7 @@ describe('a file that has lost what was written to it', () => {
 
     const refused = await must(
       guest,
-      `umount ${MOUNT} && mkfs.btrfs -q -f -O ^no-holes ${DEVICE} && mount ${DEVICE} ${MOUNT} && ${addKey(MOUNT)} > /dev/null &&
+      `umount ${MOUNT} && mkfs.btrfs -q -f -O ^no-holes ${device} && mount ${device} ${MOUNT} && ${addKey(MOUNT)} > /dev/null &&
       mkdir ${DIR} && { ${setPolicy(identifier, DIR)} 2>&1 && echo set; true; }`,
       60_000,
     );

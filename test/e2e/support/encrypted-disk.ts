@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect } from 'vitest';
 
 import type { RunningGuest } from '../../../src/guest/running.js';
-import { shell } from './guest.js';
+import type { DiskSpec } from '../../../src/guest/types.js';
+import { tempDir } from '../../helpers/temp.js';
+import { e2eGuest, shell } from './guest.js';
 import { SOURCES } from './planned-files.js';
 
 /** Runs a script that must succeed without a word from the kernel; returns its output. */
@@ -21,6 +25,38 @@ export const addKey = (mount: string): string =>
 /** Encrypts an empty directory: v2, AES-256-XTS, AES-256-CTS, names padded to 32. */
 export const setPolicy = (identifier: string, dir: string): string =>
   `xfs_io -r -c 'set_encpolicy -c 1 -n 4 -f 3 -v 2 ${identifier}' ${dir}`;
+
+export const MOUNT = '/mnt/test';
+
+export interface EncryptedDir {
+  readonly guest: RunningGuest;
+  /** Folder of the host that became SOURCES in the guest; what is added later has to be pushed again. */
+  readonly sources: string;
+  readonly device: string;
+  /** Of the master key, in hex. */
+  readonly identifier: string;
+}
+
+/**
+ * Boots `base` with one disk, makes a btrfs on it, mounted on MOUNT with its key added, and encrypts MOUNT/dir.
+ * @param prepare adds to the folder that is pushed as SOURCES, which has the key
+ */
+export async function bootWithEncryptedDir(
+  disk: DiskSpec,
+  prepare?: (sources: string) => void,
+): Promise<EncryptedDir> {
+  const sources = path.join(tempDir(disk.name), 'in');
+  mkdirSync(sources);
+  writeFileSync(path.join(sources, 'key'), Buffer.alloc(64, 'k'));
+  prepare?.(sources);
+  const guest = await e2eGuest({ disks: [disk] }, { variant: 'base' });
+  await guest.push(sources, path.dirname(SOURCES));
+  const device = `/dev/enokey/${disk.name}`;
+  await must(guest, `mkfs.btrfs -q -f ${device} && mount ${device} ${MOUNT}`, 30_000);
+  const identifier = (await must(guest, addKey(MOUNT))).trim();
+  await must(guest, `mkdir ${MOUNT}/dir && ${setPolicy(identifier, `${MOUNT}/dir`)} && sync`);
+  return { guest, sources, device, identifier };
+}
 
 /**
  * `btrfs ARGUMENTS` for a file system with the encrypt feature, whose bit released btrfs-progs refuse. SOURCES has

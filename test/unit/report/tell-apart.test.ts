@@ -6,6 +6,7 @@ import { MAIL_WIDTH, mailText } from '../../../src/report/mail.js';
 import { summarise } from '../../../src/report/summary.js';
 import { tellingLines, tellingRows } from '../../../src/report/tell-apart.js';
 import type { CellResult, RunRecord } from '../../../src/run/types.js';
+import { cell } from './support.js';
 
 type Seen = Readonly<Record<string, number>>;
 
@@ -14,25 +15,16 @@ function oneCase(name: string, verdict: string, observations: Seen = {}): CaseRe
   return { name, verdict, counts, errnos: {}, observations };
 }
 
-function cell(variant: string, test: string, iteration: number, perCase: readonly CaseReading[]): CellResult {
+function cellOf(
+  variant: string,
+  test: string,
+  iteration: number,
+  perCase: readonly CaseReading[],
+): CellResult {
   const cases = Object.fromEntries(perCase.map((one) => [one.name, one.verdict]));
   const outcome = perCase.some((one) => one.verdict === 'lost') ? 'fail' : 'pass';
-  return {
-    variant,
-    filesystem: 'btrfs',
-    test,
-    iteration,
-    outcome,
-    standing: 'as-contracted',
-    marks: [],
-    tries: 1,
-    startedAt: '2026-11-23T00:10:00.000Z',
-    durationMs: 1000,
-    hostLoad: 1,
-    files: 'cells/x',
-    guest: 'g1',
-    reading: { outcome, summary: '', cases, perCase },
-  };
+  const reading = { outcome, summary: '', cases, perCase } as const;
+  return cell({ variant, filesystem: 'btrfs', test, iteration, outcome, reading });
 }
 
 /** A, B, whether the removal waited, C, whether the flush failed. */
@@ -46,11 +38,11 @@ function cells(
 ): CellResult[] {
   const seen: Seen = waits ? { removal_waited: 5 } : { removal_returned_while_parked: 5, removal_waited: 0 };
   return [
-    cell(variant, 'probe/open-fd', 0, [
+    cellOf(variant, 'probe/open-fd', 0, [
       oneCase('gap=syncfs', c, { gap_errors: told ? 5 : 0 }),
       oneCase('gap=before', a),
     ]),
-    cell(variant, 'probe/parked', 0, [oneCase('write', b, seen)]),
+    cellOf(variant, 'probe/parked', 0, [oneCase('write', b, seen)]),
   ];
 }
 
@@ -106,8 +98,8 @@ describe('three cases without timing', () => {
     const silent = cells('x', 'kept', 'kept', false, 'lost', false);
     expect(tellingRows(summaryOf(silent))[0]).toMatchObject({ c: 'lost silently' });
     const twice = [
-      cell('x', 'probe/parked', 0, [oneCase('write', 'kept', { removal_waited: 4 })]),
-      cell('x', 'probe/parked', 1, [oneCase('write', 'lost', { removal_returned_while_parked: 1 })]),
+      cellOf('x', 'probe/parked', 0, [oneCase('write', 'kept', { removal_waited: 4 })]),
+      cellOf('x', 'probe/parked', 1, [oneCase('write', 'lost', { removal_returned_while_parked: 1 })]),
     ];
     expect(tellingRows(summaryOf(twice))[0]).toMatchObject({
       a: '-',
@@ -117,7 +109,7 @@ describe('three cases without timing', () => {
   });
 
   it('have no lines in a report that measured none of them', () => {
-    const other = [cell('x', 'probe/mmap', 0, [oneCase('store-after', 'kept')])];
+    const other = [cellOf('x', 'probe/mmap', 0, [oneCase('store-after', 'kept')])];
     expect(tellingLines(summaryOf(other))).toEqual([]);
     expect(mailText(summaryOf(other))).not.toContain('Without timing');
   });
