@@ -16,19 +16,23 @@
 #   open     remove; open a file that nobody has open
 #   parked   a write that stops inside the kernel, on a userfaultfd page; remove; let it go on; flush
 #   second   the same, and while the removal waits for the write somebody else removes the key, too
+#   users    the same, and while the removal waits another user adds the key, and removes it in the end
+#   all      the same, and while the removal waits the key is removed for all users
 #   race     two writers open, write a block and close; one process removes, flushes and adds, 120 times
 use strict;
 use warnings;
-use Errno qw(EBUSY EIO ENOENT);
+use Errno qw(EBUSY ECANCELED EIO ENOENT);
 use Fcntl qw(O_CREAT O_EXCL O_NONBLOCK O_RDONLY O_RDWR O_WRONLY SEEK_SET);
 use IO::Handle;
 use POSIX ();
 use Time::HiRes ();
 
 use constant { BLOCK => 65536, RACE_BLOCK => 4096, TIMES => 5, PARKS => 2, RACE_REMOVALS => 120,
-	       RACE_WRITERS => 2, RACE_ATTEMPTS => 20000, PARK_SECONDS => 2, FAULT_SECONDS => 30, WAITED => -2, ENOKEY => 126 };
+	       RACE_WRITERS => 2, RACE_ATTEMPTS => 20000, PARK_SECONDS => 2, FAULT_SECONDS => 30, WAITED => -2, ENOKEY => 126,
+	       NOBODY => 65534, CLAIM_ONLY => -3 };
 # linux/fscrypt.h
-use constant { ADD_KEY => 0xc0506617, REMOVE_KEY => 0xc0406618, KEY_SPEC_IDENTIFIER => 2 };
+use constant { ADD_KEY => 0xc0506617, REMOVE_KEY => 0xc0406618, REMOVE_KEY_ALL_USERS => 0xc0406619,
+	       KEY_SPEC_IDENTIFIER => 2, STATUS_FLAG_OTHER_USERS => 2 };
 # linux/userfaultfd.h
 use constant { UFFDIO_API => 0xc018aa3f, UFFDIO_REGISTER => 0xc020aa00, UFFDIO_COPY => 0xc028aa03 };
 
@@ -45,9 +49,11 @@ sub name_of
 	my ($err) = @_;
 	return 'ok' unless $err;
 	return 'waited' if $err == WAITED;
+	return 'ok, the claim only' if $err == CLAIM_ONLY;
 	return 'ENOKEY' if $err == ENOKEY;
 	return 'EIO' if $err == EIO;
 	return 'EBUSY' if $err == EBUSY;
+	return 'ECANCELED' if $err == ECANCELED;
 	return "errno $err";
 }
 
@@ -59,14 +65,31 @@ sub add_key
 
 sub try_to_remove_key
 {
+	my ($request) = @_;
 	my $arg = $spec . pack('L6', 0);
-	return ioctl($root, REMOVE_KEY, $arg) ? 0 : $! + 0;
+	ioctl($root, $request // REMOVE_KEY, $arg) or return $! + 0;
+	return unpack('x40 L', $arg) & STATUS_FLAG_OTHER_USERS ? CLAIM_ONLY : 0;
 }
 
 sub remove_key
 {
 	my $err = try_to_remove_key();
 	fail 'FS_IOC_REMOVE_ENCRYPTION_KEY: ', name_of($err) if $err;
+}
+
+# What somebody else does with the key, in a child so that nothing of it stays with this process.
+sub as_nobody
+{
+	my ($act) = @_;
+	my $pid = fork() // fail "fork: $!";
+	if (!$pid) {
+		$> = NOBODY;
+		$> == NOBODY or fail "become another user: $!";
+		$act->();
+		POSIX::_exit(0);
+	}
+	waitpid($pid, 0);
+	return $? == 0;
 }
 
 # The error of the flush is the file's, which fsync has told; syncfs tells it once a descriptor.
@@ -200,11 +223,21 @@ sub ended
 	return 0;
 }
 
-# The driver of a parked write: a child, since this process is the one that stops. It tells $second the errno of
-# another removal in the middle of the first, or WAITED: one that waits as well must not keep the write from going on.
+# What is done with the key while its removal waits for a write. A child of the driver does it: one that waits as well
+# must not keep the write from going on.
+my %meanwhile = (
+	second => sub { try_to_remove_key() },
+	users => sub { add_key_as_nobody() },
+	all => sub { try_to_remove_key(REMOVE_KEY_ALL_USERS) },
+);
+
+sub add_key_as_nobody { return as_nobody(\&add_key) ? 0 : -1 }
+
+# The driver of a parked write: a child, since this process is the one that stops. It tells $answer, a line each, how
+# the removal ended and how what was done meanwhile did, or WAITED if that did not end before the write went on.
 sub drive
 {
-	my ($uffd, $area, $data, $second) = @_;
+	my ($uffd, $area, $data, $name, $answer) = @_;
 	# A write that is refused before its page is read never gets there. Only O_NONBLOCK makes a userfaultfd tell.
 	my $ready = '';
 	vec($ready, fileno($uffd), 1) = 1;
@@ -212,42 +245,45 @@ sub drive
 	sysread($uffd, my $msg, 32) == 32 or POSIX::_exit(2);
 	my $remover = fork() // POSIX::_exit(2);
 	if (!$remover) {
-		remove_key();
+		print {$answer} 'removal ', try_to_remove_key(), "\n";
 		POSIX::_exit(0);
 	}
 	my $done = ended($remover);
 	print {*STDERR} 'parked: the removal ', $done ? 'returned' : 'waited', "\n";
 	my $other;
-	if ($second && !$done) {
+	if ($meanwhile{$name} && !$done) {
 		$other = fork() // POSIX::_exit(2);
 		if (!$other) {
-			print {$second} try_to_remove_key(), "\n";
+			print {$answer} 'meanwhile ', $meanwhile{$name}->(), "\n";
 			POSIX::_exit(0);
 		}
 		if (ended($other)) {
 			undef $other;
 		} else {
-			print {$second} WAITED, "\n";
+			print {$answer} 'meanwhile ', WAITED, "\n";
 		}
 	}
 	my $copy = pack('Q4q', $area, unpack('Q', pack('P', $data)), BLOCK, 0, 0);
 	ioctl($uffd, UFFDIO_COPY, $copy) or POSIX::_exit(3);
 	waitpid($other, 0) if $other;
 	waitpid($remover, 0) unless $done;
-	POSIX::_exit($? ? 4 : 0);
+	my $ok = $? == 0;
+	# Whoever added the key has it until they remove it, too.
+	$ok &&= as_nobody(\&remove_key) if $name eq 'users' && !$done;
+	POSIX::_exit($ok ? 0 : 4);
 }
 
 sub parked
 {
 	my ($name) = @_;
 	my $happened = 0;
-	my (@write, @second);
+	my (@write, %told);
 	for my $i (1 .. PARKS) {
 		my $fh = create("$name.$i");
 		fsync($fh);
 		my $data = block("$name.$i", BLOCK);
-		pipe(my $answer, my $second) or fail "pipe: $!";
-		$second->autoflush(1);
+		pipe(my $told, my $answer) or fail "pipe: $!";
+		$answer->autoflush(1);
 		# PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS
 		my $area = syscall($number{mmap}, 0, BLOCK, 3, 0x22, -1, 0);
 		my $fd = syscall($number{userfaultfd}, O_NONBLOCK);
@@ -258,13 +294,16 @@ sub parked
 		my $register = pack('Q4', $area, BLOCK, 1, 0);
 		ioctl($uffd, UFFDIO_REGISTER, $register) or fail "UFFDIO_REGISTER: $!";
 		my $driver = fork() // fail "fork: $!";
-		drive($uffd, $area, $data, $name eq 'second' ? $second : undef) unless $driver;
-		close($second);
+		drive($uffd, $area, $data, $name, $answer) unless $driver;
+		close($answer);
 		my $n = syscall($number{write}, fileno($fh), $area, BLOCK);
 		push @write, $n == BLOCK ? 0 : $n < 0 ? $! + 0 : -1;
 		waitpid($driver, 0);
 		$happened++ if $? == 0;
-		push @second, map { $_ + 0 } <$answer>;
+		while (<$told>) {
+			my ($what, $err) = split;
+			push @{$told{$what}}, $err + 0;
+		}
 		flush();
 		close($fh);
 		note($name, "$name.$i", 0, BLOCK, "$name.$i", $write[-1] ? 0 : 1);
@@ -272,7 +311,10 @@ sub parked
 	}
 	print 'a write was stopped in the kernel: ', $happened == PARKS ? 'yes' : 'no', "\n";
 	tally('write that was stopped', @write);
-	tally('removal while another waits for the write', @second) if $name eq 'second';
+	tally('removal that met the write', @{$told{removal} // []});
+	tally('removal while another waits for the write', @{$told{meanwhile} // []}) if $name eq 'second';
+	tally('another user adds the key meanwhile', @{$told{meanwhile} // []}) if $name eq 'users';
+	tally('removal for all users meanwhile', @{$told{meanwhile} // []}) if $name eq 'all';
 }
 
 sub race_writer
@@ -366,7 +408,7 @@ if ($command eq 'act' && @ARGV > 5) {
 	# What is buffered would be written again by children.
 	$log->autoflush(1);
 	my %scenario = (before => \&before, after => \&after, ranges => \&ranges, open => \&opened, parked => sub { parked('parked') },
-			second => sub { parked('second') }, race => sub { race($name) });
+			second => sub { parked('second') }, users => sub { parked('users') }, all => sub { parked('all') }, race => sub { race($name) });
 	add_key();
 	($scenario{$_} // fail "no scenario $_")->() for @scenarios;
 	close($log);
