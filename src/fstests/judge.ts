@@ -116,8 +116,12 @@ function failed(id: string, line: TestLine | undefined, end: CheckEnd): Reading 
   }
   const phases = readPhases(end.files.outBad, end.golden);
   const counts = readAppends(end.files.full ?? '');
+  // Sizes tell only what is missing, not what else of a file differs.
+  const atLeast = phases.cases['multi-threaded'] === 'wrong' ? 'at least ' : '';
   const lost =
-    counts && counts.lost > 0 ? ` (${counts.lost} of ${counts.acknowledged} acknowledged appends lost)` : '';
+    counts && counts.lost > 0
+      ? ` (${atLeast}${counts.lost} of ${counts.acknowledged} acknowledged appends lost)`
+      : '';
   // A dmesg or fsck failure can stand beside phases that are both fine.
   const named = phases.failures.length > 0 ? `${phases.failures.join('; ')}${lost}` : said;
   const more = phases.failures.length > 0 ? reasons.filter((text) => !/mismatch|exit status/.test(text)) : [];

@@ -7,8 +7,9 @@ export const PHASES = ['single-threaded', 'multi-threaded'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /**
- * `kept`; `lost`: an acknowledged write is not there; `wrong`: something else is; `refused`: the write itself
- * failed; an errno name; `unexpected`: other output; `not-reached`.
+ * `kept`; `lost`: acknowledged writes are missing, and what is there is as written; `wrong`: something else is there,
+ * or more than was acknowledged, whatever is missing besides; `refused`: the write itself failed; an errno name;
+ * `unexpected`: other output; `not-reached`.
  */
 export type PhaseVerdict =
   'kept' | 'lost' | 'wrong' | 'refused' | 'unexpected' | 'not-reached' | `E${string}`;
@@ -115,16 +116,13 @@ export function readPhases(output: string, golden: string): PhaseReading {
 /**
  * The appends of the multi-threaded phase from the two stat(1) outputs that generic/595 leaves in `.full`: the
  * record first, then the file, one byte an append. It does not count refused attempts, so `attempts` are the
- * acknowledged ones. A file longer than its record counts as `wrong`.
+ * acknowledged ones. Sizes tell what is missing, and nothing of bytes that read back wrong: beside the verdict `wrong`
+ * there are more lost than these. A file longer than its record tells nothing at all: bytes of appends that failed
+ * are in it, and each may stand in the place of one that is lost.
  */
 export function readAppends(full: string): Counts | undefined {
   const sizes = [...full.matchAll(/^\s*Size: (\d{1,12})\s/gm)].map((match) => Number(match[1]));
   const [record, file] = sizes.slice(-2);
-  if (sizes.length < 2 || record === undefined || file === undefined) return undefined;
-  return {
-    attempts: record,
-    acknowledged: record,
-    lost: Math.max(0, record - file),
-    wrong: Math.max(0, file - record),
-  };
+  if (sizes.length < 2 || record === undefined || file === undefined || file > record) return undefined;
+  return { attempts: record, acknowledged: record, lost: record - file, wrong: 0 };
 }

@@ -105,7 +105,10 @@ export interface ComparedLosses {
   readonly second: Row;
   /** Two-sided p of the rank-sum test on the lost share of each iteration, Holm-corrected over all pairs of the run. */
   readonly p: number;
-  /** By ranks: what an iteration of the first mostly does beside one of the second. Means may say the opposite. */
+  /**
+   * By ranks: what an iteration of the first mostly does beside one of the second. Means may say the opposite.
+   * `no data` where one of them has iterations whose losses are not all counted.
+   */
   readonly verdict: 'loses more' | 'loses less' | 'not distinguishable at this N' | Untold;
 }
 
@@ -116,7 +119,7 @@ export interface ComparedLosses {
  */
 export function compareLosses(summary: Summary): ComparedLosses[] {
   const order = summary.plan.variants;
-  const losing = summary.rows.filter((row) => row.lossShares.some((share) => share > 0));
+  const losing = summary.rows.filter((row) => isShort(row) || row.lossShares.some((share) => share > 0));
   const pairs = losing.flatMap((first) =>
     losing
       .filter(
@@ -128,7 +131,7 @@ export function compareLosses(summary: Summary): ComparedLosses[] {
       .map((second) => ({
         first,
         second,
-        untold: untoldLosses(first.lossShares, second.lossShares),
+        untold: untoldLosses(first, second),
         ...rankSumTest(first.lossShares, second.lossShares),
       })),
   );
@@ -138,9 +141,16 @@ export function compareLosses(summary: Summary): ComparedLosses[] {
   });
 }
 
-function untoldLosses(first: readonly number[], second: readonly number[]): Untold | undefined {
-  if (new Set([...first, ...second]).size === 1) return 'nothing to tell';
-  return tooFewToTell(first.length, second.length) ? 'too few to tell' : undefined;
+/** True for a row that lost more than is counted, or may have: ranks of what is counted would favour it. */
+function isShort(row: Row): boolean {
+  return row.counts?.atLeast === true || row.uncounted > 0;
+}
+
+function untoldLosses(first: Row, second: Row): Untold | undefined {
+  if (isShort(first) || isShort(second)) return 'no data';
+  const shares = [...first.lossShares, ...second.lossShares];
+  if (new Set(shares).size === 1) return 'nothing to tell';
+  return tooFewToTell(first.lossShares.length, second.lossShares.length) ? 'too few to tell' : undefined;
 }
 
 /** Mean of at least one share. */

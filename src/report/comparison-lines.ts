@@ -33,6 +33,7 @@ function leftOutLines(verdicts: readonly AnyVerdict[], same: string): string[] {
     return count > 0 ? [`${plural(count, 'pair')} ${why}`] : [];
   };
   const texts = [
+    ...pairs('no data', 'with losses that are not all counted'),
     ...pairs('nothing to tell', same),
     ...pairs('too few to tell', `of so few iterations that p >= ${ALPHA} whatever is seen`),
   ];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { CellResult, RunRecord } from '../run/types.js';
+import { countedOf } from './counted.js';
 import { casesText, lossText, otherText, resultText } from './row-text.js';
 import type { Summary } from './summary.js';
 import { clean, duration, shorten } from './text.js';
@@ -69,6 +70,8 @@ const COLUMNS = [
   'cases',
   'marks',
   'detail',
+  // Instead of `lost` where only a lower bound is known.
+  'lost_at_least',
 ] as const;
 
 function field(value: string | number | undefined): string {
@@ -80,6 +83,7 @@ function field(value: string | number | undefined): string {
 
 function csvLine(cell: CellResult): string {
   const { reading } = cell;
+  const counts = countedOf(cell);
   const values: Record<(typeof COLUMNS)[number], string | number | undefined> = {
     variant: cell.variant,
     filesystem: cell.filesystem,
@@ -87,10 +91,10 @@ function csvLine(cell: CellResult): string {
     iteration: cell.iteration,
     outcome: cell.outcome,
     standing: cell.standing,
-    attempts: reading?.counts?.attempts,
-    acknowledged: reading?.counts?.acknowledged,
-    lost: reading?.counts?.lost,
-    wrong: reading?.counts?.wrong,
+    attempts: counts?.attempts,
+    acknowledged: counts?.acknowledged,
+    lost: counts?.atLeast ? undefined : counts?.lost,
+    wrong: counts?.atLeast ? undefined : counts?.wrong,
     removals: reading?.removal?.count,
     overlapped: reading?.removal?.overlapped,
     removal_median_us: reading?.removal?.latencyUs.median,
@@ -105,6 +109,7 @@ function csvLine(cell: CellResult): string {
       .join(' '),
     marks: cell.marks.join(' '),
     detail: cell.detail,
+    lost_at_least: counts?.atLeast ? counts.lost : undefined,
   };
   return COLUMNS.map((column) => field(values[column])).join(',');
 }

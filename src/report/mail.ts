@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { compareLosses, compareVariants, type ComparedRow } from './compare.js';
 import { failureLines, lossLines, runLines } from './comparison-lines.js';
+import { configHeader, configToRepeat } from './from-config.js';
 import { leftOutText } from './left-out.js';
 import { details, lossText, resultText } from './row-text.js';
 import type { Summary } from './summary.js';
@@ -19,6 +20,7 @@ function header(summary: Summary): string[] {
     `${plural(plan.variants.length, 'variant')} x ${plural(plan.filesystems.length, 'file system')} x ${plural(plan.tests.length, 'test')} x ${plural(plan.iterations, 'iteration')}${others.length > 0 ? ` (${others.join(', ')})` : ''}, seed ${plan.seed}`,
   ];
   for (const one of plan.leftOut ?? []) if (one.cells > 0) lines.push(`Left out: ${leftOutText(one)}`);
+  lines.push(...configHeader(plan));
   if (summary.startedAt)
     lines.push(`Measured ${summary.startedAt.slice(0, 19)}Z to ${summary.endedAt?.slice(0, 19)}Z`);
   lines.push('');
@@ -89,22 +91,16 @@ function section(lines: readonly string[]): string[] {
 }
 
 const NOTES = [
+  'Lost: acknowledged writes that do not read back as they were written, be they missing or wrong. Wrong: places that read back as other bytes, in the port of generic/595 also as zeros.',
   'Rates: lost of acknowledged writes in per cent, with a 95% interval (Wilson), of the tests that repeat one kind of write. Writes of one iteration are lost in bursts; from two iterations on, the interval allows for that. With a single iteration, with 0 lost and with 100% lost it cannot, and assumes independent writes. Iterations are independent (a new file system each): "failed" is the safer figure.',
 ];
 
 /** The command, such that it can be pasted into a shell, and what it needs that no flag says. */
-function repeatLines({ command, leftOut }: Summary['plan']): string[] {
-  const excluded = leftOut?.some((one) => one.cells > 0) ?? false;
+function repeatLines(plan: Summary['plan']): string[] {
   return [
     'To repeat it:',
-    ...foldCommand(command, MAIL_WIDTH, 4, 8),
-    ...(excluded
-      ? fold(
-          'The exclusions of enokey.yaml, listed above ("Left out:"), belong to the command: it has no flags for them.',
-          MAIL_WIDTH,
-          0,
-        )
-      : []),
+    ...foldCommand(plan.command, MAIL_WIDTH, 4, 8),
+    ...configToRepeat(plan, MAIL_WIDTH),
   ];
 }
 

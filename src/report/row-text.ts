@@ -25,21 +25,30 @@ export function otherText(row: Row): string {
     .join(', ');
 }
 
-/** `0/25013 lost  0.00% [0.00, 0.02]`; `12/15 lost` for a test whose losses have no rate. */
+/** What came back wrong: of an append race a part of what is lost, of a probe places of writes that are lost or not. */
+function wrongText(test: string, wrong: number): string {
+  if (wrong === 0) return '';
+  return test.startsWith('probe/') ? `, ${wrong} wrong` : ` (${wrong} wrong)`;
+}
+
+/**
+ * `0/25013 lost  0.00% [0.00, 0.02]`; `27/90 lost (3 wrong)  30.00% [...]`; `12/15 lost` for a test whose losses have
+ * no rate; `at least 7/90 lost` where only that is known; `losses not counted`.
+ */
 export function lossText(row: Row): string {
-  const { counts, losses } = row;
-  if (!counts) return '';
+  const { counts, losses, uncounted } = row;
+  if (!counts) return uncounted > 0 ? 'losses not counted' : '';
   if (row.unit === 'read' || row.unit === 'open') {
     const lost = counts.lost + counts.wrong > 0 ? `, ${counts.lost} lost, ${counts.wrong} wrong` : '';
     return `${counts.acknowledged}/${counts.attempts} ${row.unit}s worked${lost}`;
   }
-  const wrong = counts.wrong > 0 ? `, ${counts.wrong} wrong` : '';
   // More lost than acknowledged is no share of them.
   const of = counts.lost <= counts.acknowledged ? `/${counts.acknowledged}` : '';
-  const text = `${counts.lost}${of} lost${wrong}`;
-  if (!losses) return text;
+  const text = `${counts.atLeast ? 'at least ' : ''}${counts.lost}${of} lost${wrongText(row.test, counts.wrong)}`;
+  const left = uncounted > 0 ? `, ${plural(uncounted, 'iteration')} not counted` : '';
+  if (!losses) return text + left;
   const { value, interval } = percentages(losses);
-  return `${text}  ${value} ${interval}`;
+  return `${text}  ${value} ${interval}${left}`;
 }
 
 /** The main figure with its interval: `failed 20.00% [3.62, 62.45]`. */
@@ -79,6 +88,13 @@ export function details(row: Row): string[] {
   const effect = row.losses?.designEffect;
   if (effect !== undefined && effect > 1)
     lines.push(`losses come in bursts: design effect ${effect.toFixed(1)}`);
+  if (row.counts?.atLeast)
+    lines.push('at least: not counted are bytes that read back wrong, and there are some');
+  if (row.uncounted > 0) {
+    lines.push(
+      `losses of ${plural(row.uncounted, 'iteration')} not counted: the file could not be read, or has more than was acknowledged`,
+    );
+  }
   if (casesText(row)) lines.push(casesText(row));
   if (removalText(row)) lines.push(removalText(row));
   const errnos = errnoText(row.errnos);

@@ -6,6 +6,7 @@ import { clusteredWilson, wilson, type ClusteredProportion, type Proportion } fr
 import { median, quantile } from '../stats/quantile.js';
 import { addRemovals, type Removal } from '../stats/removals.js';
 import { addNested, addTallies } from '../stats/tally.js';
+import { addCounted, countedOf, isUncounted, type Counted } from './counted.js';
 import { isSampled } from './sampled.js';
 
 /** All iterations of one test on one file system of one variant. */
@@ -22,16 +23,14 @@ export interface Row {
    * each other (a new file system each), so that Wilson's interval holds. Absent without a result.
    */
   readonly failures?: Proportion;
-  readonly counts?: {
-    readonly attempts: number;
-    readonly acknowledged: number;
-    readonly lost: number;
-    readonly wrong: number;
-  };
+  /** Sums over the iterations that tell what they lost. */
+  readonly counts?: Counted;
+  /** Iterations with a result of which it cannot be told how much they lost: `counts` leaves them out. */
+  readonly uncounted: number;
   /**
    * Lost of acknowledged writes over all iterations with a result. Writes of one iteration are not independent
    * of each other; the interval allows for that where it can (see clusteredWilson). Absent for tests whose writes
-   * are no sample of one kind (see isSampled).
+   * are no sample of one kind (see isSampled), and where `counts` is a lower bound.
    */
   readonly losses?: ClusteredProportion;
   /** Lost share of the acknowledged writes of each iteration with a result, in their order; empty where `losses` is absent. */
@@ -108,18 +107,8 @@ function summariseRow(
   cells: readonly CellResult[],
 ): Row {
   const results = cells.filter(isResult);
-  const counted = results.flatMap((cell) => (cell.reading?.counts ? [cell.reading.counts] : []));
-  const sum = (of: 'attempts' | 'acknowledged' | 'lost' | 'wrong'): number =>
-    counted.reduce((total, counts) => total + counts[of], 0);
-  const counts =
-    counted.length > 0
-      ? {
-          attempts: sum('attempts'),
-          acknowledged: sum('acknowledged'),
-          lost: sum('lost'),
-          wrong: sum('wrong'),
-        }
-      : undefined;
+  const counted = results.map(countedOf).filter((one) => one !== undefined);
+  const counts = addCounted(counted);
   const cases: Record<string, Record<string, number>> = {};
   for (const cell of results) {
     for (const [name, verdict] of Object.entries(cell.reading?.cases ?? {})) {
@@ -128,7 +117,8 @@ function summariseRow(
     }
   }
   const unit = results.find((cell) => cell.reading?.unit)?.reading?.unit ?? 'write';
-  const rated = isSampled(key.test) && counted.every((one) => one.lost <= one.acknowledged);
+  const rated =
+    isSampled(key.test) && !counts?.atLeast && counted.every((one) => one.lost <= one.acknowledged);
   const shares = rated ? counted.filter((one) => one.acknowledged > 0) : [];
   const durations = cells.map((cell) => cell.durationMs);
   return {
@@ -140,6 +130,7 @@ function summariseRow(
         ? wilson(results.filter((cell) => cell.outcome === 'fail').length, results.length)
         : undefined,
     counts,
+    uncounted: results.filter(isUncounted).length,
     losses:
       shares.length > 0
         ? clusteredWilson(counted.map((one) => ({ events: one.lost, size: one.acknowledged })))

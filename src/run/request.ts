@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { didYouMean } from '../config/suggest.js';
-import type { Exclusion, Settings } from '../config/types.js';
+import type { Exclusion, Settings, Variant } from '../config/types.js';
 import { UserError } from '../core/errors.js';
 import { shellWord } from '../core/shell-word.js';
 import { planArguments } from '../probe/arguments.js';
@@ -120,6 +120,23 @@ export function requireWhole(what: string, value: number, low: number, high: num
   });
 }
 
+/** What a plan has of enokey.yaml that no flag could say; exclusions are in `leftOut`. */
+function fromConfig(
+  settings: Settings,
+  variants: readonly Variant[],
+  probeArgs: RunPlan['probeArgs'],
+  effort: Effort,
+): RunPlan['fromConfig'] {
+  const changed = Object.entries(probeArgs)
+    .filter(([test, args]) => args.join('\0') !== planArguments(test, effort).join('\0'))
+    .map(([test]) => [test, settings.probeArgs[test] ?? []] as const);
+  const own = variants
+    .filter((variant) => variant.definedIn === settings.file)
+    .map(({ name, title }) => ({ name, title }));
+  if (changed.length === 0 && own.length === 0) return undefined;
+  return { probeArgs: Object.fromEntries(changed), variants: own };
+}
+
 /**
  * The plan of a new run. Pure but for resolving the variants.
  * @throws UserError for a name that does not exist or a number out of bounds.
@@ -141,11 +158,12 @@ export async function planMatrix(
   const cpus = requireWhole('guest CPUs', options.guestCpus ?? Math.min(2, host.cpus), 1, 64);
   const memoryMiB = requireWhole('guest memory (MiB)', options.guestMemoryMiB ?? 1024, 256, 1024 * 1024);
   const names = unique(options.variants ?? settings.variantNames, 'variants');
-  const variants: PlannedVariant[] = [];
-  for (const name of names) {
-    const variant = await settings.resolve(name);
-    variants.push({ name: variant.name, filesystems: filesystems ?? variant.filesystems });
-  }
+  const resolved: Variant[] = [];
+  for (const name of names) resolved.push(await settings.resolve(name));
+  const variants: PlannedVariant[] = resolved.map((variant) => ({
+    name: variant.name,
+    filesystems: filesystems ?? variant.filesystems,
+  }));
   const effort = options.effort ?? 'normal';
   const probeArgs: Record<string, readonly string[]> = {};
   for (const test of tests.filter(isProbe))
@@ -190,10 +208,11 @@ export async function planMatrix(
       next: `see exclude: in ${settings.file ?? 'enokey.yaml'}`,
     });
   }
-  return plan;
+  const config = fromConfig(settings, resolved, probeArgs, effort);
+  return config ? { ...plan, fromConfig: config } : plan;
 }
 
-/** The command line that repeats a run; shell-quoted. */
+/** The command line that repeats a run, but for `fromConfig` and exclusions, which have no flags; shell-quoted. */
 export function reproduceCommand(options: MatrixOptions): string {
   const words = ['enokey', 'matrix'];
   const list = (flag: string, values: readonly string[] | undefined): void => {

@@ -133,6 +133,10 @@ describe('real outputs of check', () => {
     });
     expect(readAppends('Size: 5 Blocks\n')).toBeUndefined();
   });
+
+  it('counts nothing where the file is longer than the record of what was acknowledged', () => {
+    expect(readAppends('Size: 5 Blocks: 8\n  Size: 7 Blocks: 8\n')).toBeUndefined();
+  });
 });
 
 describe('output that contradicts itself', () => {

@@ -33,6 +33,15 @@ describe('what the port says', () => {
       summary: 'pass, 1000 appends kept, 20 removals',
       cases: { 'single-threaded': 'kept', 'multi-threaded': 'kept' },
       counts: { attempts: 1050, acknowledged: 1000, lost: 0, wrong: 0 },
+      perCase: [
+        {
+          name: 'multi-threaded',
+          verdict: 'kept',
+          counts: { attempts: 1050, acknowledged: 1000, lost: 0, wrong: 0, refused: 50, failed: 0 },
+          errnos: { open: { ENOKEY: 50 } },
+          observations: { bytes_expected: 1000, bytes_found: 1000 },
+        },
+      ],
       errnos: { open: { ENOKEY: 50 } },
     });
   });
@@ -50,13 +59,30 @@ describe('what the port says', () => {
     expect(reading.summary).toBe('multi-threaded: lost (the file has 990 bytes)');
   });
 
-  it('counts nothing where nobody could read the file, and wrong bytes where it has its length', () => {
-    const unread = readPort(line({ found: -1 }, { 'multi-threaded': ['ENOKEY', 'opening the file'] }), 1);
-    expect(unread.outcome).toBe('fail');
-    expect(unread.counts).toBeUndefined();
-    expect(
-      readPort(line({ wrong_bytes: 7 }, { 'multi-threaded': ['wrong', 'byte 3 is 0x00'] }), 1).counts,
-    ).toMatchObject({ acknowledged: 1000, lost: 0, wrong: 7 });
+  it('takes an append for lost when its byte is missing, and when it is there and wrong', () => {
+    const counts = (changes: object) =>
+      readPort(line(changes, { 'multi-threaded': ['wrong', 'byte 3 is 0x00'] }), 1).counts;
+    expect(counts({ wrong_bytes: 7 })).toMatchObject({ acknowledged: 1000, lost: 7, wrong: 7 });
+    // As measured of sync: 27141 missing and 152 wrong of 41017.
+    expect(counts({ appended: 41017, found: 13876, wrong_bytes: 152 })).toMatchObject({
+      acknowledged: 41017,
+      lost: 27293,
+      wrong: 152,
+    });
+    expect(counts({ found: 400, wrong_bytes: 400 })).toMatchObject({ lost: 1000, wrong: 400 });
+  });
+
+  it.each([
+    ['that nobody could open', { found: -1 }, 'ENOKEY'],
+    ['that could not be read to its end', { found: 4096 }, 'EIO'],
+    ['with more bytes than appends succeeded', { found: 1003 }, 'wrong'],
+    ['with more bytes, some of them wrong', { found: 1003, wrong_bytes: 5 }, 'wrong'],
+  ])('counts nothing of a file %s', (_what, changes, verdict) => {
+    const reading = readPort(line(changes, { 'multi-threaded': [verdict] }), 1);
+    expect(reading.outcome).toBe('fail');
+    expect(reading.cases['multi-threaded']).toBe(verdict);
+    expect(reading).not.toHaveProperty('counts');
+    expect(reading).not.toHaveProperty('perCase');
   });
 
   it('is inconclusive when the race met no removed key, or nothing went through', () => {
@@ -82,6 +108,7 @@ describe('what the port says', () => {
     ['garbage', '\u0000\u0001', 0],
     ['kept with bytes missing', line({ found: 999 }), 0],
     ['kept with wrong bytes', line({ wrong_bytes: 1 }), 0],
+    ['more wrong bytes than bytes', line({ found: 9, wrong_bytes: 10 }, { 'multi-threaded': ['wrong'] }), 1],
     ['a cut-off line', line().slice(0, 80), 0],
     ['negative counts', line({ appended: -5 }), 0],
     ['a verdict with escapes', line({}, { 'single-threaded': ['\u001b[31m'] }), 1],

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 
 import { mailText, MAIL_WIDTH } from '../../../src/report/mail.js';
@@ -69,7 +70,45 @@ describe('the command that repeats a run', () => {
   });
 });
 
+describe('what a run has of enokey.yaml', () => {
+  const fromConfig = {
+    variants: [{ name: 'mine@2', title: 'my take on key removal' }],
+    probeArgs: {
+      'probe/race-append': ['--writers', '4', '--record', 'aligned64k', '--present-us', '9000', '--no-flush'],
+      'probe/open-fd': ['--gap', 'none,it\'s "quoted"'],
+    },
+  };
+  const mail = mailText(summarise(runOf(five([0]), { fromConfig })));
+
+  it('stands in the header', () => {
+    const text = mail.slice(0, mail.indexOf('kernel ')).replaceAll(/\s+/g, ' ');
+    expect(text).toContain('From enokey.yaml: variant mine@2 (my take on key removal)');
+    expect(text).toContain('From enokey.yaml: probe/race-append --writers 4 --record aligned64k');
+  });
+
+  it('can be put into an enokey.yaml as it stands below the command', () => {
+    const lines = repeatOf({ command: 'enokey matrix -n 5', fromConfig });
+    const at = lines.indexOf('with this in enokey.yaml, for which it has no flags:');
+    expect(lines.slice(0, at)).toEqual(['    enokey matrix -n 5']);
+    const end = lines.findIndex((line, index) => index > at && !line.startsWith(' '));
+    expect(load(lines.slice(at + 1, end).join('\n'))).toEqual({ probeArgs: fromConfig.probeArgs });
+    expect(lines.slice(end).join(' ')).toContain('Defined in enokey.yaml, and no part of enokey: mine@2.');
+    for (const line of mail.split('\n')) expect(line.length, line).toBeLessThanOrEqual(MAIL_WIDTH);
+  });
+
+  it('is not mentioned when it is nothing', () => {
+    expect(mailText(summarise(runOf(five([0]))))).not.toContain('enokey.yaml');
+  });
+});
+
 describe('the notes of the mail', () => {
+  it('say what is lost', () => {
+    const text = mailText(summarise(runOf(five([0])))).replaceAll(/\s+/g, ' ');
+    expect(text).toContain(
+      'Lost: acknowledged writes that do not read back as they were written, be they missing or wrong.',
+    );
+  });
+
   it('say when an interval assumes independent writes', () => {
     const text = mailText(summarise(runOf(five([0])))).replaceAll(/\s+/g, ' ');
     expect(text).toContain(
