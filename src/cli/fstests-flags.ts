@@ -6,6 +6,7 @@ import { Flags } from '@oclif/core';
 import type { Settings } from '../config/types.js';
 import type { Context } from '../core/context.js';
 import type { Selection } from '../fstests/selection.js';
+import { isUrl } from '../fstests/url.js';
 import type { RestatedFstests } from '../run/resume.js';
 
 export const fstestsFlag = Flags.string({
@@ -43,7 +44,7 @@ export function resolveFstestsFlag(
 }
 
 function absoluteSource(flag: string, cwd: string): string {
-  return /^[a-z][a-z0-9+.-]*:\/\/|^[\w.-]+@[\w.-]+:/i.test(flag) ? flag : path.resolve(cwd, flag);
+  return isUrl(flag) ? flag : path.resolve(cwd, flag);
 }
 
 interface FstestsFlagValues {

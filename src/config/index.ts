@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import path from 'node:path';
 
+import { isUrl } from '../fstests/url.js';
 import { exists } from '../system/files.js';
 import { lookUp, makeCatalogue, type Catalogue } from './catalogue.js';
 import { parseVariantName, resolveVariant } from './resolve.js';
@@ -67,9 +68,4 @@ function checkExcluded(file: string, user: UserFile, catalogue: Catalogue): void
     const where = `${file}: exclude[${index}].variant`;
     lookUp(catalogue.variants, parseVariantName(variant).name, where, 'variant');
   }
-}
-
-/** `https://...`, `git@host:path`: not a path of this machine. */
-function isUrl(value: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(value) || /^[^/\s]+@[^/\s:]+:/.test(value);
 }

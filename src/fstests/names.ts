@@ -14,12 +14,13 @@ export interface TestName {
 /** Tests that enokey has a port of. */
 export const PORTED: readonly string[] = ['generic/595'];
 
-const NAME =
+/** With the id, `(port)` and the override as its groups. */
+export const FSTESTS_NAME =
   /^([a-z0-9][a-z0-9_-]*\/[0-9]{3,5}(?:-[A-Za-z0-9-]+)?)(?: (\(port\))| \[([A-Za-z0-9][A-Za-z0-9._-]*)\])?$/;
 
 /** The parts of a name, or undefined when it does not name an fstests test at all. */
 export function parseTestName(name: string): TestName | undefined {
-  const match = NAME.exec(name);
+  const match = FSTESTS_NAME.exec(name);
   if (!match?.[1]) return undefined;
   return { id: match[1], port: match[2] !== undefined, ...(match[3] ? { override: match[3] } : {}) };
 }

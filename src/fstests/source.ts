@@ -9,6 +9,7 @@ import { InfraError, InterruptedError, UserError } from '../core/errors.js';
 import { exists } from '../system/files.js';
 import { Git, GitError } from '../system/git.js';
 import { withLock } from '../system/lock.js';
+import { isUrl } from './url.js';
 
 /** Where fstests comes from: a checkout of the user's (never written to) or a repository to fetch from. */
 export type FstestsSource =
@@ -32,7 +33,6 @@ export interface ResolvedSource {
   readonly name: string;
 }
 
-const URL = /^(?:[a-z][a-z0-9+.-]*:\/\/|[\w.-]+@[\w.-]+:)/i;
 const FULL_ID = /^[0-9a-f]{40}$/;
 
 /**
@@ -40,7 +40,7 @@ const FULL_ID = /^[0-9a-f]{40}$/;
  * own name has an `@` wins over a ref.
  */
 export async function parseSource(text: string): Promise<FstestsSource> {
-  if (URL.test(text)) {
+  if (isUrl(text)) {
     // The first slash or colon after the host: an `@` before it belongs to the user name.
     const scheme = text.indexOf('://');
     const start = scheme >= 0 ? text.indexOf('/', scheme + 3) : text.indexOf(':');

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { createHash } from 'node:crypto';
 import { chmod, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -36,6 +37,11 @@ export async function sealImage(
   });
 }
 
+/** Of `NAME\tVERSION` lines in any order. */
+function digestPackages(text: string): string {
+  return createHash('sha256').update(text.trim().split('\n').sort().join('\n')).digest('hex');
+}
+
 /** What is wrong with a stored image, or the image. */
 async function open(dir: string, key: string): Promise<GuestImage | { damage: string }> {
   let json: unknown;
@@ -55,7 +61,9 @@ async function open(dir: string, key: string): Promise<GuestImage | { damage: st
   } catch (error) {
     return { damage: (error as Error).message };
   }
-  return { key, dir, rootfs, packages: parsed.data.packages };
+  const packages = await readIfThere(path.join(dir, 'packages'));
+  if (packages === undefined) return { damage: 'packages is missing' };
+  return { key, dir, rootfs, contents: digestPackages(packages), packages: parsed.data.packages };
 }
 
 /** The stored image with this key. A damaged one is removed, with a warning, and counts as not there. */

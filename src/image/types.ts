@@ -7,6 +7,8 @@ export interface GuestImage {
   readonly dir: string;
   /** Raw ext4 image. */
   readonly rootfs: string;
+  /** Hex SHA-256 of the names and versions of all packages inside: of one recipe it differs from day to day. */
+  readonly contents: string;
   /** Package versions inside that a report names, e.g. `{ "btrfs-progs": "7.3-1~bpo13+1" }`. */
   readonly packages: Readonly<Record<string, string>>;
 }

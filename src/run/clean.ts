@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Context, Dirs } from '../core/context.js';
 import { throwIfAborted } from '../core/errors.js';
 import { listGuests, sweepGuests } from '../guest/registry.js';
+import { cacheUser, endedUses } from '../system/cache-users.js';
 import { temporaryBeside, temporaryOwner } from '../system/files.js';
 import { identify } from '../system/identity.js';
 import { lockOwner, type LockOwner } from '../system/lock.js';
@@ -100,15 +101,6 @@ async function leftovers(dir: string, depth: number): Promise<string[]> {
   return found;
 }
 
-/** Who works on a run in a folder of the user's (`--run DIR`): the work folders of its guests are below `guests`. */
-async function runnerOf(workDirs: readonly string[]): Promise<LockOwner | undefined> {
-  for (const dir of workDirs) {
-    const owner = await lockOwner(path.join(dir, '..', '..', 'lock'));
-    if (owner) return owner;
-  }
-  return undefined;
-}
-
 /** Removes whole or not at all: what is half removed has a name that nothing uses and the next cleaning finds. */
 async function remove(target: string): Promise<void> {
   const grave = temporaryBeside(target);
@@ -140,7 +132,8 @@ async function orphanedDisks(runs: string): Promise<string[]> {
 /**
  * Ends guests and removes files that killed processes left; and of the kinds asked for, everything that no live
  * process uses: not what holds a lock, not the kernel or image of a live guest, and nothing but finished runs while
- * a run is going on: it boots kernels and images, and pushes probes and fstests into every guest.
+ * a run is going on, wherever its folder is: it boots kernels and images, and pushes probes and fstests into every
+ * guest.
  */
 export async function clean(context: Context, options: CleanOptions): Promise<CleanResult> {
   const { dirs, signal } = context;
@@ -154,7 +147,8 @@ export async function clean(context: Context, options: CleanOptions): Promise<Cl
 
   const guests = options.dryRun ? [] : await sweepGuests(context);
   const old = [...(await leftovers(dirs.cache, 3)), ...(await leftovers(runsDir(dirs), 2))];
-  for (const target of [...old, ...(await orphanedDisks(runsDir(dirs)))]) await take('leftover', target);
+  const unowned = [...(await endedUses(dirs.cache)), ...(await orphanedDisks(runsDir(dirs)))];
+  for (const target of [...old, ...unowned]) await take('leftover', target);
 
   const live = await listGuests(context);
   const inUse = live.flatMap(({ name, vmlinux, rootfs, workDir, disks }) =>
@@ -163,14 +157,18 @@ export async function clean(context: Context, options: CleanOptions): Promise<Cl
       reason: `guest ${name} uses it`,
     })),
   );
-  const runner = (await liveLock(runsDir(dirs), 1)) ?? (await runnerOf(live.map(({ workDir }) => workDir)));
+  const runner = await liveLock(runsDir(dirs), 1);
   for (const kind of options.kinds) {
     for (const dir of foldersOf(kind, dirs)) {
-      const owner = kind === 'runs' ? undefined : (runner ?? (await liveLock(dir, 2)));
+      const owner = kind === 'runs' ? undefined : await liveLock(dir, 2);
       const names = (await entriesOf(dir)).filter((name) => temporaryOwner(name) === undefined);
       for (const name of names) {
         const target = path.join(dir, name);
-        const holder = kind === 'runs' ? await lockOwner(path.join(target, 'lock')) : owner;
+        // Looked up each time: a run may begin while the others are removed.
+        const holder =
+          kind === 'runs'
+            ? await lockOwner(path.join(target, 'lock'))
+            : ((await cacheUser(dirs.cache)) ?? runner ?? owner);
         const user = inUse.find(({ file }) => file === target || file.startsWith(`${target}${path.sep}`));
         if (holder) kept.push({ path: target, reason: `process ${holder.pid} ${holder.purpose}` });
         else if (user) kept.push({ path: target, reason: user.reason });

@@ -63,7 +63,7 @@ export async function ensureIngredients(
     enokey: machinery.version,
     kernels: variants.map((variant) => kernelRecord(variant.name, artifacts.get(variant.name))),
     variants: variants.map((variant) => recordVariant(plan, variant)),
-    image: { key: image.key, packages: image.packages },
+    image: { key: image.key, contents: image.contents, packages: image.packages },
     qemu,
     accelerator: { name: accelerator.name, reason: accelerator.reason },
     host: machinery.host(),

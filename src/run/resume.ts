@@ -94,6 +94,19 @@ export function checkRestated(plan: RunPlan, restated: Restated): void {
   }
 }
 
+/** An image of one recipe comes with the packages of the day on which it was made. */
+function imageDifferences(then: Environment['image'], now: Environment['image']): string[] {
+  const differs = (what: string, a: unknown, b: unknown): string =>
+    `${what} was ${shown(a)}, is now ${shown(b)}`;
+  if (then.key !== now.key) return [differs('the image', then.key, now.key)];
+  const named = Object.keys({ ...then.packages, ...now.packages })
+    .filter((name) => then.packages[name] !== now.packages[name])
+    .map((name) => differs(`${name} in the image`, then.packages[name], now.packages[name]));
+  // Older versions recorded no more than what reports name.
+  if (named.length > 0 || then.contents === undefined || then.contents === now.contents) return named;
+  return [differs('the list of packages in the image', then.contents, now.contents)];
+}
+
 /** What differs between the conditions of a run and those of now, in words; empty when it may go on. */
 export function differences(then: Environment, now: Environment): string[] {
   const found: string[] = [];
@@ -113,7 +126,7 @@ export function differences(then: Environment, now: Environment): string[] {
     found.push(...variants.slice(0, MAX_NAMED));
     if (variants.length > MAX_NAMED) found.push(`${variants.length - MAX_NAMED} more of the variants`);
   }
-  compare('the image', then.image.key, now.image.key);
+  found.push(...imageDifferences(then.image, now.image));
   compare('the probes', then.probes, now.probes);
   compare('fstests', then.fstests?.commit, now.fstests?.commit);
   if (then.fstests?.overrides !== undefined)
@@ -129,9 +142,12 @@ export function differences(then: Environment, now: Environment): string[] {
 export function checkSameConditions(id: string, then: Environment, now: Environment): void {
   const found = differences(then, now);
   if (found.length === 0) return;
+  const imageIsNew = then.image.key === now.image.key && imageDifferences(then.image, now.image).length > 0;
   throw new UserError({
     subject: `run ${id}`,
     observed: `cannot go on under other conditions: ${found.join('; ')}`,
-    next: 'restore them, or start a new run without --resume',
+    next: imageIsNew
+      ? 'the image was made anew and the earlier one is gone: start a new run without --resume'
+      : 'restore them, or start a new run without --resume',
   });
 }

@@ -30,6 +30,8 @@ describe('where fstests comes from', () => {
     ['https://user@example.org/a', { kind: 'url', url: 'https://user@example.org/a' }],
     ['git@example.org:a/b.git', { kind: 'url', url: 'git@example.org:a/b.git' }],
     ['git@example.org:a/b.git@v1', { kind: 'url', url: 'git@example.org:a/b.git', ref: 'v1' }],
+    ['a+b@example.org:a/b.git', { kind: 'url', url: 'a+b@example.org:a/b.git' }],
+    ['/nowhere/a@b:c@v1', { kind: 'folder', path: '/nowhere/a@b:c', ref: 'v1' }],
     ['/nowhere/xfstests@v1', { kind: 'folder', path: '/nowhere/xfstests', ref: 'v1' }],
     ['/nowhere/xfstests', { kind: 'folder', path: '/nowhere/xfstests' }],
   ])('reads %s', async (text, source) => {

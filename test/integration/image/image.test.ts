@@ -15,6 +15,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { EnokeyEvent } from '../../../src/core/events.js';
 import { InfraError, InterruptedError, UserError } from '../../../src/core/errors.js';
 import { ensureImage, imageStatus } from '../../../src/image/index.js';
+import type { GuestImage } from '../../../src/image/types.js';
+import { useCache } from '../../../src/system/cache-users.js';
+import type { Lock } from '../../../src/system/lock.js';
 import { testContext, type TestContext } from '../../helpers/context.js';
 import { write } from '../../helpers/fake-kernel.js';
 import { tempDir } from '../../helpers/temp.js';
@@ -32,6 +35,9 @@ cp "$1" "$(dirname "$2")/../../../sources-seen"
 mke2fs -q -t ext4 "$2" 8M
 printf 'btrfs-progs\\t7.3-1\\nother\\t1\\n' >"$2.packages"
 `;
+
+/** The same, with packages that change although the recipe does not. */
+const DAILY = `${BUILD}cp "$(dirname "$0")/../../../packages-of-the-day" "$2.packages"\n`;
 
 const SOURCES = `Types: deb
 URIs: http://deb.example.invalid/debian
@@ -97,6 +103,58 @@ describe('the guest image', () => {
     expect(second.key).toBe(first.key);
     expect(statSync(second.rootfs).ino).not.toBe(before);
     expect(images()).toEqual([first.key]);
+  });
+
+  it('tells by its contents whether it has the packages of another one, in whatever order they are listed', async () => {
+    recipe(DAILY);
+    const made = async (packages: string): Promise<string> => {
+      write(dir, { 'packages-of-the-day': packages });
+      return (await ensureImage(context, { ...etc(), again: true })).contents;
+    };
+    const first = await made('btrfs-progs\t7.3-1\nother\t1\n');
+    expect(first).toMatch(/^[0-9a-f]{64}$/);
+    expect(await made('other\t1\nbtrfs-progs\t7.3-1\n')).toBe(first);
+    expect(await made('btrfs-progs\t7.3-1\nother\t2\n')).not.toBe(first);
+  });
+
+  it('is not made anew while a run uses it', async () => {
+    const image = await ensureImage(context, etc());
+    const before = statSync(image.rootfs).ino;
+    const use = await useCache(context.dirs.cache, 'runs a matrix in /results');
+    const refused = ensureImage(context, { ...etc(), again: true });
+    await expect(refused).rejects.toThrow(UserError);
+    await expect(refused).rejects.toThrow(
+      `in use by process ${process.pid}, which runs a matrix in /results`,
+    );
+    expect([statSync(image.rootfs).ino, await ensureImage(context, etc())]).toEqual([before, image]);
+    await use.release();
+    await ensureImage(context, { ...etc(), again: true });
+    expect(statSync(image.rootfs).ino).not.toBe(before);
+  });
+
+  it('that is made anew when a run begins is what the run gets', async () => {
+    recipe(DAILY);
+    write(dir, { 'packages-of-the-day': 'btrfs-progs\t7.3-1\n' });
+    await ensureImage(context, etc());
+    write(dir, { 'packages-of-the-day': 'btrfs-progs\t7.3-2\n' });
+    const runs: Promise<[Lock, GuestImage]>[] = [];
+    const run = async (): Promise<[Lock, GuestImage]> => [
+      await useCache(context.dirs.cache, 'runs'),
+      await ensureImage(context, etc()),
+    ];
+    const beginning = {
+      ...context,
+      emit: (event: EnokeyEvent) => {
+        if (event.type === 'step' && event.detail?.startsWith('downloading')) runs.push(run());
+      },
+    };
+    const made = await ensureImage(beginning, { ...etc(), again: true });
+    expect(made.packages).toEqual({ 'btrfs-progs': '7.3-2' });
+    for (const [use, image] of await Promise.all(runs)) {
+      expect(image).toEqual(made);
+      await use.release();
+    }
+    expect(runs).toHaveLength(1);
   });
 
   it('stays while another is made in its place', async () => {

@@ -89,11 +89,12 @@ describe('enokey.yaml', () => {
     });
   });
 
-  it('leaves a URL of fstests alone', async () => {
-    expect((await load('fstests: https://example.invalid/x.git@v1\n')).fstests).toBe(
-      'https://example.invalid/x.git@v1',
-    );
-  });
+  it.each(['https://example.invalid/x.git@v1', 'a+b@example.invalid:x.git'])(
+    'leaves a URL of fstests alone: %s',
+    async (url) => {
+      expect((await load(`fstests: ${url}\n`)).fstests).toBe(url);
+    },
+  );
 
   it('may be empty or only a comment', async () => {
     expect((await load('')).variantNames).toContain('stock');
@@ -113,6 +114,9 @@ describe('enokey.yaml', () => {
     ['filesystems: ext4', 'enokey.yaml: filesystems: a list is wanted, not string "ext4"'],
     ['tests: [595]', 'enokey.yaml: tests[0]: a string is wanted: write "595" in quotes'],
     ['tests: [open-fd]', 'enokey.yaml: tests[0]: is not a test name (probe/NAME, generic/NNN)'],
+    ['tests: [genric/595]', 'enokey.yaml: tests[0]: is not a test name (probe/NAME, generic/NNN)'],
+    ['tests: [xfs/001]', 'enokey.yaml: tests[0]: is not a test name (probe/NAME, generic/NNN)'],
+    ['tests: ["generic/595 [..]"]', 'enokey.yaml: tests[0]: is not a test name (probe/NAME, generic/NNN)'],
     ['- a', 'enokey.yaml: a mapping is wanted, not a list'],
     [
       'bases:\n  v8:\n    version: 8.0',
@@ -146,6 +150,11 @@ describe('enokey.yaml', () => {
     const said = await problem(load(yaml));
     if (typeof message === 'string') expect(said).toBe(message);
     else expect(said).toMatch(message);
+  });
+
+  it('takes the names of tests that fstests takes, of the folders that our file systems run', async () => {
+    const tests = ['probe/open-fd', 'generic/595 (port)', 'generic/595 [Hard]', 'generic/12345', 'btrfs/001'];
+    expect((await load(`tests: ${JSON.stringify(tests)}`)).tests).toEqual(tests);
   });
 
   it('may exclude any variant, patches of one, and tests by every name that a list of tests takes', async () => {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { describe, expect, it } from 'vitest';
 
+import { UserError } from '../../../src/core/errors.js';
 import { UPSTREAM } from '../../../src/fstests/source.js';
-import { checkRestated, differences, type Restated } from '../../../src/run/resume.js';
+import { checkRestated, checkSameConditions, differences, type Restated } from '../../../src/run/resume.js';
 import type { Environment, RunPlan } from '../../../src/run/types.js';
 import { recordVariant } from '../../../src/run/variant-record.js';
 import { fakeVariant } from '../../helpers/fake-machinery.js';
@@ -22,7 +23,7 @@ const THEN: Environment = {
       profile: 'default',
     },
   ],
-  image: { key: 'i', packages: {} },
+  image: { key: 'i', contents: 'c', packages: { 'btrfs-progs': '7.2', fio: '3' } },
   qemu: 'q',
   accelerator: { name: 'tcg', reason: '' },
   host: { cpu: 'x', cpus: 2, memoryMiB: 1, kernel: 'l' },
@@ -34,7 +35,12 @@ const THEN: Environment = {
 
 describe('the conditions of a run', () => {
   it.each([
-    ['the image', { image: { key: 'j', packages: {} } }],
+    ['the image', { image: { ...THEN.image, key: 'j', packages: {} } }],
+    [
+      'btrfs-progs in the image',
+      { image: { ...THEN.image, contents: 'd', packages: { 'btrfs-progs': '7.3', fio: '3' } } },
+    ],
+    ['the list of packages in the image', { image: { ...THEN.image, contents: 'd' } }],
     ['the probes', { probes: 'r' }],
     ['fstests', { fstests: { commit: 'g', timeFactor: 1, overrides: 'o' } }],
     ['the overrides of fstests', { fstests: { commit: 'f', timeFactor: 1, overrides: 'u' } }],
@@ -52,6 +58,33 @@ describe('the conditions of a run', () => {
     const { port: _, ...older } = { ...THEN, fstests: { commit: 'f', timeFactor: 1 } };
     const variants = [recordVariant(planOf([]), fakeVariant('soft', { kernelArgs: ['x'] }))];
     expect(differences(older, { ...THEN, variants })).toEqual([]);
+  });
+
+  it('that an older version recorded name only some packages of the image, which have to be the same', () => {
+    const { contents: _, ...image } = THEN.image;
+    expect(differences({ ...THEN, image }, { ...THEN, image: { ...THEN.image, contents: 'd' } })).toEqual([]);
+    const packages = { ...image.packages, 'btrfs-progs': '7.3' };
+    expect(differences({ ...THEN, image }, { ...THEN, image: { ...THEN.image, packages } })).toEqual([
+      'btrfs-progs in the image was 7.2, is now 7.3',
+    ]);
+  });
+
+  it('say that an image which was made anew does not come back', () => {
+    const refusal = (image: Partial<Environment['image']>): unknown => {
+      try {
+        checkSameConditions('r', THEN, { ...THEN, image: { ...THEN.image, ...image } });
+      } catch (error) {
+        return error instanceof UserError ? error.failure : error;
+      }
+      return undefined;
+    };
+    expect(refusal({ contents: 'd' })).toMatchObject({
+      observed: 'cannot go on under other conditions: the list of packages in the image was c, is now d',
+      next: 'the image was made anew and the earlier one is gone: start a new run without --resume',
+    });
+    expect(refusal({ key: 'j' })).toMatchObject({
+      next: expect.stringMatching(/^restore them, or/) as string,
+    });
   });
 });
 
