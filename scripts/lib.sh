@@ -92,7 +92,10 @@ install_modules() {
 
 build_cli() {
 	say "- Build enokey"
-	npm run --silent build >&2
+	npm run --silent build >&2 || {
+		say "enokey: the build failed (npm run build)"
+		exit 2
+	}
 }
 
 set_up() {

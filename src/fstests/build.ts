@@ -119,7 +119,7 @@ async function buildTree(context: Context, tree: Export, options: BuildOptions):
           // The log is in the cache and the sources name the host's mirror: neither goes into the store.
           await rm(sources, { force: true });
           await rm(path.join(part, '.work'), { recursive: true, force: true });
-          if (ended.exitCode !== 0) throw await buildFailed(tree, log);
+          if (ended.exitCode !== 0) throw ended.logError ?? (await buildFailed(tree, log));
         }),
       );
       return result;

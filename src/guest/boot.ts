@@ -21,6 +21,7 @@ import { identify } from '../system/identity.js';
 import { qemuArgs } from './argv.js';
 import { stripControls } from './console-lines.js';
 import { BootError } from './errors.js';
+import { keepConsole } from './kept-console.js';
 import { limitsFor, type Limits } from './limits.js';
 import { freePort } from './port.js';
 import { readKernelIdentity } from './prove.js';
@@ -133,7 +134,8 @@ async function lastWords(file: string): Promise<string | undefined> {
 
 /**
  * Boots a guest and gives it back when it has answered over SSH and proved to run the kernel that was asked for.
- * Whatever fails, nothing stays behind but the logs in `workDir`.
+ * Whatever fails, nothing stays behind but the logs in `workDir`; of an ephemeral guest, the console that the error
+ * names.
  * @throws BootError (`boot-error` or `infra`), UserError for a bad spec or a name in use, InterruptedError.
  */
 export async function bootGuest(
@@ -186,8 +188,11 @@ export async function bootGuest(
   await claimGuest(context, record);
 
   let daemon: Daemon | undefined;
-  const undo = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     if (daemon) await endQemu(daemon.identity, qmpSocket);
+  };
+  const undo = async (): Promise<void> => {
+    await end();
     await releaseGuest(context, record);
   };
   let forget = onExit(undo);
@@ -338,9 +343,15 @@ export async function bootGuest(
   } catch (error) {
     connection?.close();
     watch.stop();
-    await undo();
+    await end();
+    let told = error;
+    if (record.ephemeral && error instanceof BootError) {
+      const log = await keepConsole(context, spec.name, record.console);
+      told = new BootError(error.outcome, { ...error.failure, log }, error.consoleTail, error.reports);
+    }
+    await releaseGuest(context, record);
     forget();
-    throw error instanceof EnokeyError ? error : diskError(error, spec.workDir);
+    throw told instanceof EnokeyError ? told : diskError(told, spec.workDir);
   }
 }
 

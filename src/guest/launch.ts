@@ -12,9 +12,10 @@ import { buildKernel } from '../kernel/build.js';
 import type { Profile } from '../kernel/types.js';
 import { filesystemOf } from '../probe/filesystems.js';
 import { bootGuest } from './boot.js';
+import { keepConsole } from './kept-console.js';
 import { checkGuestName, listGuests } from './registry.js';
 import type { RunningGuest } from './running.js';
-import type { DiskSpec } from './types.js';
+import type { DiskSpec, Guest } from './types.js';
 
 export interface LaunchOptions {
   readonly variant: Variant;
@@ -57,8 +58,10 @@ export function parseDisk(text: string): DiskSpec {
   });
 }
 
+type Mountable = Pick<Guest, 'name' | 'console' | 'exec' | 'stop'>;
+
 async function mountFilesystem(
-  guest: RunningGuest,
+  guest: Mountable,
   name: string,
   options: string,
   limitMs: number,
@@ -83,8 +86,29 @@ async function mountFilesystem(
 }
 
 /**
+ * Makes file systems, each on the disk of its name, and mounts them. When one fails the guest is stopped.
+ * @throws InfraError with the guest's console, which stays; InterruptedError.
+ */
+export async function mountFilesystems(
+  context: Context,
+  guest: Mountable,
+  filesystems: readonly string[],
+  mountOptions: Variant['mountOptions'],
+  limitMs: number,
+): Promise<void> {
+  try {
+    for (const name of filesystems) await mountFilesystem(guest, name, mountOptions[name] ?? '', limitMs);
+  } catch (error) {
+    const failed = error instanceof InfraError ? error.failure : undefined;
+    const log = failed && (await keepConsole(context, guest.name, guest.console));
+    await guest.stop();
+    throw failed ? new InfraError({ ...failed, log }) : error;
+  }
+}
+
+/**
  * Builds what a variant's guest needs (or finds it in the stores), boots it and mounts the file systems asked for.
- * Its disks and logs lie in a folder that goes with the guest.
+ * Its disks and logs lie in a folder that goes with the guest; the console of one that failed is kept.
  */
 export async function launchGuest(context: Context, options: LaunchOptions): Promise<RunningGuest> {
   const { variant, profile } = options;
@@ -121,16 +145,9 @@ export async function launchGuest(context: Context, options: LaunchOptions): Pro
         },
         { detached: options.detached, ephemeral: true, label: `${variant.name} (${profile})` },
       );
-      try {
-        for (const filesystem of filesystems) {
-          const mountOptions = variant.mountOptions[filesystem] ?? '';
-          await mountFilesystem(guest, filesystem, mountOptions, 20_000 * accelerator.timeScale);
-        }
-        return guest;
-      } catch (error) {
-        await guest.stop();
-        throw error;
-      }
+      const limitMs = 20_000 * accelerator.timeScale;
+      await mountFilesystems(context, guest, filesystems, variant.mountOptions, limitMs);
+      return guest;
     },
     (guest) => `${guest.spec.accelerator.name}, SSH after ${(guest.bootTimes.sshMs / 1000).toFixed(1)} s`,
   );

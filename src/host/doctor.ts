@@ -14,8 +14,11 @@ import { findExecutable } from './find.js';
 import { REQUIREMENTS, type Requirement } from './requirements.js';
 
 const GIB = 1024 ** 3;
-/** Tree 2.6 GiB with its worktree, build folders 2 GiB each, artifacts, image, test disks: measured, rounded up. */
-const DISK_NEEDED = 15 * GIB;
+/**
+ * Bytes that an empty cache needs: tree 2.6 GiB with its worktree, build folders 2 GiB each, artifacts, image, test
+ * disks: measured, rounded up. README.md says the same.
+ */
+export const DISK_NEEDED = 15 * GIB;
 /** Two guests of 1 GiB and a link of vmlinux. */
 const MEMORY_NEEDED = 3 * GIB;
 

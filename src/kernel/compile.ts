@@ -97,6 +97,8 @@ async function attempt(context: Context, options: CompileOptions): Promise<Attem
       progress(`${objects} objects, ${object}`, cold ? Math.min(objects / estimate, 0.99) : undefined);
     },
   });
+  // A full disk takes the log as well as the objects, and leaves nothing to diagnose.
+  if (result.logError) throw result.logError;
   if (result.exitCode !== 0) return { diagnosis: diagnose(await readFile(log, 'utf8'), result.source) };
   await rm(path.join(output, UNFINISHED), { force: true });
   if (cold) await writeFile(path.join(output, COUNT), String(objects));

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import path from 'node:path';
 import { execa, ExecaError, type ResultPromise } from 'execa';
 
 import { InfraError, InterruptedError, UserError } from '../core/errors.js';
 import { onExit } from './cleanup.js';
+import { diskError } from './files.js';
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -34,6 +36,8 @@ export interface RunResult {
   readonly stderr: string;
   readonly timedOut: boolean;
   readonly durationMs: number;
+  /** The program failed, and its log could not be written to the end: why. */
+  readonly logError?: Error;
 }
 
 const DEFAULT_KEEP = 8 * 1024 * 1024;
@@ -103,10 +107,20 @@ function withParentDeathSignal(command: string, args: readonly string[]): [strin
   return ['setpriv', ['--pdeathsig', 'TERM', '--', command, ...args]];
 }
 
+/** Ends a log and waits until all of it is written, or nothing more can be. */
+async function endLog(log: WriteStream | undefined): Promise<void> {
+  if (!log || log.closed) return;
+  await new Promise<void>((resolve) => {
+    log.once('close', () => resolve());
+    log.end();
+  });
+}
+
 /**
  * Runs a program in a process group of its own and waits for its end. Never throws for a non-zero exit: see
  * `runOrThrow`. Grandchildren do not outlive it: the group is signalled when it ends early.
- * @throws UserError when the program is not installed, InterruptedError when `signal` fired.
+ * @throws UserError when the program is not installed, InterruptedError when `signal` fired, InfraError when all went
+ * well but for a full disk that did not take the log.
  */
 export async function run(
   command: string,
@@ -135,7 +149,7 @@ export async function run(
 
   const log = options.logFile ? createWriteStream(options.logFile, { flags: 'a' }) : undefined;
   let logError: Error | undefined;
-  log?.on('error', (error) => (logError = error));
+  log?.on('error', (error) => (logError ??= error));
   const tails = { stdout: new Tail(keep), stderr: new Tail(keep) };
   const splitters = (['stdout', 'stderr'] as const).map((name) => {
     const stream = child[name] as NodeJS.ReadableStream | null;
@@ -172,19 +186,23 @@ export async function run(
     const result = await child;
     for (const splitter of splitters) splitter.end();
     if (options.signal?.aborted) throw new InterruptedError();
-    const failed = result as unknown as { code?: string };
+    const spawned = result as unknown as { code?: string };
     // setpriv reports a missing program itself, with exit 127 as a shell does.
     if (
-      failed.code === 'ENOENT' ||
+      spawned.code === 'ENOENT' ||
       (result.exitCode === 127 && /setpriv: failed to execute/.test(tails.stderr.toString()))
     ) {
       throw new UserError({
-        subject: failed.code === 'ENOENT' ? file : command,
+        subject: spawned.code === 'ENOENT' ? file : command,
         observed: 'not found or not executable',
         next: '`enokey doctor` says what is missing and the package command that mends it',
       });
     }
-    if (logError) throw logError;
+    await endLog(log);
+    const logLost = logError && (diskError(logError, path.dirname(options.logFile ?? '')) as Error);
+    // What the program itself says of its failure (a full disk, often) is worth more than the loss of its log.
+    const failed = result.exitCode !== 0 || timedOut;
+    if (logLost && !failed) throw logLost;
     return {
       command: [command, ...args].join(' '),
       exitCode: result.exitCode,
@@ -193,6 +211,7 @@ export async function run(
       stderr: tails.stderr.toString(),
       timedOut,
       durationMs: performance.now() - began,
+      ...(logLost !== undefined && { logError: logLost }),
     };
   } finally {
     clearTimeout(timer);
@@ -201,7 +220,7 @@ export async function run(
     clearTimeout(killTimer);
     options.signal?.removeEventListener('abort', end);
     forget();
-    if (log) await new Promise<void>((resolve) => log.end(() => resolve()));
+    await endLog(log);
   }
 }
 

@@ -7,19 +7,26 @@ import { onExit } from './cleanup.js';
 import { diskError, readIfThere } from './files.js';
 import { identify, isAlive, type ProcessIdentity } from './identity.js';
 
+/** In each folder: the process that it belongs to. */
+const OWNER = '.owner';
+
+/** What `.owner` says; undefined when it is missing, empty or cut short. */
+async function readOwner(folder: string): Promise<ProcessIdentity | undefined> {
+  try {
+    const owner = JSON.parse((await readIfThere(path.join(folder, OWNER))) ?? '') as ProcessIdentity | null;
+    return owner ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Folders of processes that were killed before they could remove them. */
 async function sweep(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const folder = path.join(parent, name);
-    const text = await readIfThere(path.join(folder, '.owner')).catch(() => undefined);
     // Without an owner it is being made at this moment, or was left then: the name says by which process.
-    const pid = Number(/-(\d+)-[^-]*$/.exec(name)?.[1]);
-    try {
-      const owner = text === undefined ? identify(pid) : (JSON.parse(text) as ProcessIdentity);
-      if (owner && isAlive(owner)) continue;
-    } catch {
-      // Cut short by a full disk or a crash: nobody's.
-    }
+    const owner = (await readOwner(folder)) ?? identify(Number(/-(\d+)-[^-]*$/.exec(name)?.[1]));
+    if (owner && isAlive(owner)) continue;
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -39,7 +46,7 @@ export async function withScratch<T>(
     await mkdir(parent, { recursive: true });
     await sweep(parent);
     folder = await mkdtemp(path.join(parent, `${purpose}-${process.pid}-`));
-    await writeFile(path.join(folder, '.owner'), JSON.stringify(identify(process.pid)));
+    await writeFile(path.join(folder, OWNER), JSON.stringify(identify(process.pid)));
   } catch (error) {
     throw diskError(error, context.dirs.cache);
   }

@@ -27,15 +27,16 @@ tree=$(realpath -e -- "$2") || die "$2: no such file"
 output=$(realpath -m -- "$3")
 cached=${4:+$(realpath -m -- "$4")}
 jobs=${JOBS:-$(nproc)}
-for tool in mmdebstrap tar unshare chroot; do
+for tool in mmdebstrap tar setpriv unshare chroot; do
 	command -v "$tool" >/dev/null || die "$tool is missing"
 done
 
-# First pass: enter the namespaces. --kill-child: the end of unshare ends everything below it.
+# First pass: enter the namespaces. unshare blocks SIGTERM; --pdeathsig ends it with whoever called us, and
+# --kill-child ends everything below it.
 if [ -z "${ENOKEY_FSTESTS_INSIDE:-}" ]; then
 	namespaces=(--mount --pid --fork --kill-child --propagation private)
 	[ "$(id -u)" -eq 0 ] || namespaces+=(--user --map-root-user --map-auto)
-	ENOKEY_FSTESTS_INSIDE=1 exec unshare "${namespaces[@]}" -- bash "$here/build.sh" \
+	ENOKEY_FSTESTS_INSIDE=1 exec setpriv --pdeathsig KILL -- unshare "${namespaces[@]}" -- bash "$here/build.sh" \
 		"$sources" "$tree" "$output" ${cached:+"$cached"}
 fi
 

@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { packageCommand } from '../../../src/host/doctor.js';
+import { TIME_SCALE } from '../../../src/host/accelerator.js';
+import { DISK_NEEDED, packageCommand } from '../../../src/host/doctor.js';
 import { probeArgs } from '../../../src/host/probe.js';
 import { payloadElf } from '../../../src/host/payload.js';
+import { REPOSITORY_ROOT } from '../../helpers/repository.js';
+
+const read = (file: string): string => readFileSync(path.join(REPOSITORY_ROOT, file), 'utf8');
+
+describe('a figure of the host', () => {
+  it('is in the documents what it is in the code', () => {
+    expect(/([\d.]+) GiB of disk/.exec(read('README.md'))?.[1]).toBe(String(DISK_NEEDED / 1024 ** 3));
+    const scale = /scale \((\d+) under TCG\)/.exec(read('fstests-overrides/limits.yaml'))?.[1];
+    expect(scale).toBe(String(TIME_SCALE.tcg));
+  });
+});
 
 describe('packageCommand', () => {
   it('is one command with every package once, on Debian and its children', () => {

@@ -43,6 +43,25 @@ describe('run', () => {
     expect(readFileSync(logFile)).toHaveLength(3_000_003);
   });
 
+  // Every write to /dev/full meets a full disk: full(4).
+  it('says that the disk is full when it does not take the log', async () => {
+    const error: unknown = await run('sh', ['-c', 'echo out'], { logFile: '/dev/full' }).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(InfraError);
+    expect((error as Error).message).toBe('/dev: the disk is full');
+  });
+
+  it('gives the result of a program that failed although its log could not be written, and says so', async () => {
+    const result = await run('sh', ['-c', 'echo why; exit 2'], { logFile: '/dev/full' });
+    expect(result).toMatchObject({ exitCode: 2, stdout: 'why\n' });
+    expect(result.logError).toBeInstanceOf(InfraError);
+    await expect(runOrThrow('sh', ['-c', 'echo why; exit 2'], { logFile: '/dev/full' })).rejects.toThrow(
+      /exit 2: why/,
+    );
+    expect(await run('sh', ['-c', 'exit 2'])).not.toHaveProperty('logError');
+  });
+
   it('says which program is missing and what mends it', async () => {
     await expect(run('enokey-no-such-program', [])).rejects.toThrow(UserError);
     await expect(run('enokey-no-such-program', [])).rejects.toThrow(/enokey-no-such-program: not found/);
