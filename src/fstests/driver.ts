@@ -8,8 +8,8 @@ import type { DiskSpec, Guest, SupervisedResult } from '../guest/types.js';
 import { UnsafeArchiveError } from '../guest/tar-read.js';
 import type { Reading } from '../probe/types.js';
 import type { CellContext, CellReading, TestDriver } from '../run/driver.js';
-import { keepConsole, save } from '../run/evidence.js';
-import { failureOf, mergeIncidents } from '../run/incidents.js';
+import { isDiskFull, keepConsole, save } from '../run/evidence.js';
+import { failureOf, mergeIncidents, withFailedChore } from '../run/incidents.js';
 import { LeakCheck } from '../run/leak-check.js';
 import type { Environment } from '../run/types.js';
 import { readTail } from '../system/files.js';
@@ -142,9 +142,9 @@ export class FstestsDriver implements TestDriver {
     await save(filesDir, 'check.out', log.toString());
     const pulled = guest.alive ? await this.bringBack(guest, results, filesDir) : undefined;
     if (checked.outcome) return undefined;
-    const reading = await this.read(name, parser, checked, filesDir);
+    let reading = await this.read(name, parser, checked, filesDir);
     if (pulled !== undefined && reading.outcome !== 'infra') {
-      return infra(`the result files could not be brought back: ${pulled}`);
+      reading = withFailedChore(reading, `the result files could not be brought back: ${pulled}`);
     }
     if (reading.outcome === 'pass' || reading.outcome === 'notrun') state.testFilesystem = cell.filesystem;
     const whole = await this.withLeaks(reading, guest, context, work);
@@ -163,7 +163,7 @@ export class FstestsDriver implements TestDriver {
     if (reading.outcome === 'notrun' || reading.outcome === 'infra') return reading;
     if (!guest.alive) return reading;
     const { report, failure } = await this.leaks.look(guest, context, work);
-    if (failure) return infra(failure);
+    if (failure) return withFailedChore(reading, failure);
     if (!report) return reading;
     const before = reading.outcome === 'pass' ? '' : `; ${reading.summary}`;
     return { ...reading, outcome: 'fail', summary: `memory leak, see kmemleak.txt${before}` };
@@ -234,10 +234,6 @@ export class FstestsDriver implements TestDriver {
 
 function infra(summary: string): Reading {
   return { outcome: 'infra', summary, cases: {} };
-}
-
-function isDiskFull(error: InfraError): boolean {
-  return (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC';
 }
 
 function choreLimit(guest: Guest): number {

@@ -10,7 +10,7 @@ import { filesystemOf, GUEST_TOOLS } from '../probe/filesystems.js';
 import type { Reading } from '../probe/types.js';
 import type { CellContext, CellReading, TestDriver } from '../run/driver.js';
 import { keepConsole, save } from '../run/evidence.js';
-import { failureOf, mergeIncidents } from '../run/incidents.js';
+import { failureOf, mergeIncidents, withFailedChore } from '../run/incidents.js';
 import type { Environment } from '../run/types.js';
 import { GUEST } from './guest-setup.js';
 import { limitOf, type Limits } from './limits.js';
@@ -128,7 +128,8 @@ export class PortDriver implements TestDriver {
     const output = `${checked.exec?.stdout ?? ''}\n${checked.exec?.stderr ?? ''}`;
     await save(filesDir, 'fsck.txt', output);
     if (checked.exec?.exitCode === undefined || checked.exec.timedOut) {
-      return infra(failureOf(`fsck of ${filesystem.name}`, checked) ?? 'fsck did not end');
+      const failure = failureOf(`fsck of ${filesystem.name}`, checked) ?? 'fsck did not end';
+      return withFailedChore(reading, failure);
     }
     const finding = filesystem.fsckFinding(checked.exec.exitCode, output);
     return finding ? { ...reading, outcome: 'fail', summary: oneLine(finding) } : reading;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { createWriteStream, type WriteStream } from 'node:fs';
+import path from 'node:path';
+import * as streams from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Context } from '../core/context.js';
 import { InfraError, InterruptedError, UserError } from '../core/errors.js';
 import { SshConnection, quoteCommand, sshExec, type SshExecResult, type SshTarget } from '../ssh/index.js';
 import { endProcess, waitForEnd, type Daemon, type Exit } from '../system/daemon.js';
+import { diskError } from '../system/files.js';
 import { splitLines, Tail } from '../system/process.js';
 import { classify, type Verdict } from './classify.js';
 import { stripControls } from './console-lines.js';
@@ -15,7 +18,15 @@ import { qmpOnce } from './qmp.js';
 import { releaseGuest, type GuestRecord } from './registry.js';
 import { symbolise } from './symbolise.js';
 import { pullTar, pushTar } from './transfer.js';
-import type { BootTimes, ExecOptions, ExecResult, Guest, GuestSpec, SupervisedResult } from './types.js';
+import type {
+  BootTimes,
+  ExecOptions,
+  ExecResult,
+  Guest,
+  GuestSpec,
+  Incident,
+  SupervisedResult,
+} from './types.js';
 import type { ConsoleWatch } from './watch.js';
 
 const KEEP_BYTES = 8 * 1024 * 1024;
@@ -100,7 +111,8 @@ export class RunningGuest implements Guest {
         onStderr: (chunk) => void output.push('stderr', chunk),
       });
       if (context.signal.aborted) throw new InterruptedError();
-      return await this.conclude(raw, await output.finish(raw), options.limitMs);
+      const exec = await output.finish(raw);
+      return { ...(await this.conclude(raw, options.limitMs)), exec };
     } finally {
       over = true;
       forgetAlarm();
@@ -109,19 +121,27 @@ export class RunningGuest implements Guest {
     }
   }
 
+  async unread(): Promise<Incident> {
+    if (this.stopping || this.end) return this.rest();
+    // As after a command that ended well when the session is still there, and like one that was lost when not.
+    const { open } = this.parts.connection;
+    return this.conclude(
+      { exitCode: open ? 0 : undefined, signal: undefined, timedOut: false, lost: !open },
+      0,
+    );
+  }
+
   async push(from: string, to: string): Promise<void> {
     await pushTar(this.session(), from, to, this.parts.limits.bootMs * 4, this.parts.context.signal);
   }
 
   async pull(from: string, to: string, limitBytes: number): Promise<void> {
-    await pullTar(
-      this.session(),
-      from,
-      to,
-      limitBytes,
-      this.parts.limits.bootMs * 4,
-      this.parts.context.signal,
-    );
+    const { limits, context } = this.parts;
+    try {
+      await pullTar(this.session(), from, to, limitBytes, limits.bootMs * 4, context.signal);
+    } catch (error) {
+      throw diskError(error, to);
+    }
   }
 
   stop(): Promise<void> {
@@ -156,20 +176,30 @@ export class RunningGuest implements Guest {
   }
 
   /** An exec on a guest that is known to be dead. */
-  private afterTheEnd(): SupervisedResult {
-    const slice = this.parts.watch.cut(false);
+  private async afterTheEnd(): Promise<SupervisedResult> {
+    const rest = await this.rest();
+    return rest.outcome ? rest : { ...rest, outcome: 'infra', reason: 'the guest was stopped' };
+  }
+
+  /** What the console of a guest that is over, by itself or by us, says beyond what was read. */
+  private async rest(): Promise<Incident> {
+    const { watch, context } = this.parts;
+    await watch.poll();
+    const slice = watch.cut(this.stopping !== undefined || this.qemuExit !== undefined);
+    // It is the reason of what was noticed before it, a hang for instance.
+    if (slice.fatal) this.end = { outcome: 'oops', reason: slice.fatal.title };
+    const reports = slice.reports.map(({ lines }) => lines.join('\n'));
     return {
-      outcome: this.end?.outcome ?? 'infra',
-      reason: this.end?.reason ?? 'the guest was stopped',
+      ...this.end,
       marks: slice.marks,
-      reports: slice.reports.map(({ lines }) => lines.join('\n')),
+      reports: await symbolise(reports, this.spec.vmlinux, context.signal).catch(() => reports),
       consoleFrom: slice.from,
       consoleTo: slice.to,
     };
   }
 
   /** Gathers what there is to know after a command, and decides. */
-  private async conclude(raw: SshExecResult, exec: ExecResult, limitMs: number): Promise<SupervisedResult> {
+  private async conclude(raw: Omit<SshExecResult, 'durationMs'>, limitMs: number): Promise<Incident> {
     const { watch, limits, record, connection, context } = this.parts;
     const finished = !raw.lost && !raw.timedOut && (raw.exitCode !== undefined || raw.signal !== undefined);
     const extra: string[] = [];
@@ -213,7 +243,6 @@ export class RunningGuest implements Guest {
     const reports = [...slice.reports.map(({ lines }) => lines.join('\n')), ...extra];
     return {
       ...verdict,
-      exec,
       marks: slice.marks,
       reports: await symbolise(reports, this.spec.vmlinux, context.signal),
       consoleFrom: slice.from,
@@ -264,7 +293,7 @@ class Output {
   private written = 0;
   private fileError: Error | undefined;
 
-  constructor(options: ExecOptions) {
+  constructor(private readonly options: ExecOptions) {
     const keep = options.keepBytes ?? KEEP_BYTES;
     this.tails = { stdout: new Tail(keep), stderr: new Tail(keep) };
     const lines = (stream: 'stdout' | 'stderr') =>
@@ -292,7 +321,7 @@ class Output {
     this.splitters.stdout.end();
     this.splitters.stderr.end();
     await this.close();
-    if (this.fileError) throw this.fileError;
+    if (this.fileError) throw diskError(this.fileError, path.dirname(this.options.stdoutFile ?? ''));
     return {
       exitCode: raw.exitCode,
       signal: raw.signal,
@@ -303,9 +332,10 @@ class Output {
     };
   }
 
+  /** Once all is written. An error of the last write comes late: after the end, not before it. */
   async close(): Promise<void> {
-    const file = this.file;
-    if (!file || file.writableEnded || file.destroyed) return;
-    await new Promise<void>((resolve) => file.end(() => resolve()));
+    if (!this.file) return;
+    if (!this.file.writableEnded) this.file.end();
+    await streams.finished(this.file).catch((error: Error) => (this.fileError ??= error));
   }
 }

@@ -96,6 +96,11 @@ export interface Guest {
   diskPath(name: string): string;
   /** Runs argv in the guest (no shell) and watches console, QEMU and SSH meanwhile. Never throws for what the guest does. */
   exec(argv: readonly string[], options: ExecOptions): Promise<SupervisedResult>;
+  /**
+   * What supervision saw since the last piece of work ended; runs nothing in the guest, and works after `stop` too.
+   * `outcome` is set when the guest ended otherwise than by `stop`.
+   */
+  unread(): Promise<Incident>;
   /** Copies a local file or folder into the guest's folder `to` (tar over exec). */
   push(from: string, to: string): Promise<void>;
   /** Copies a guest folder below `to` on the host: names checked, no links, no devices, bounded bytes. */

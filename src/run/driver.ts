@@ -26,7 +26,7 @@ export interface CellContext {
 export interface CellReading {
   /** What the test said; absent when the guest decided (`incident.outcome`) before it could say anything. */
   readonly reading?: Reading;
-  /** What supervision saw meanwhile. `incident.outcome` beats `reading.outcome`. */
+  /** What supervision saw meanwhile. `incident.outcome` beats `reading.outcome`, but `infra` only that of a pass. */
   readonly incident: Incident;
 }
 

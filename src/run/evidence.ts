@@ -18,6 +18,12 @@ export async function save(dir: string, name: string, text: string): Promise<voi
   }
 }
 
+/** True for what diskError() makes of a disk without room: it fails every further cell alike, and ends the run. */
+export function isDiskFull(error: Error): boolean {
+  const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
 /** Keeps what the guest's console said meanwhile, and the reports that supervision found in it. */
 export async function keepConsole(console: string, incident: Incident, dir: string): Promise<void> {
   if (incident.reports.length > 0) await save(dir, 'reports.txt', `${incident.reports.join('\n\n')}\n`);

@@ -29,15 +29,17 @@ function looksLikeResult(value: unknown): value is CellResult {
 }
 
 /**
- * Reads a journal: a line is a finished cell. A last line without its newline is a torn write and does not
- * count. Anything else that is no result is damage, and refused: results must not vanish quietly.
+ * Reads a journal: a line is a finished cell, or one that was amended and takes the place of its earlier line. A last
+ * line without its newline is a torn write and does not count. Anything else that is no result is damage, and refused:
+ * results must not vanish quietly.
  * @throws UserError naming file and line.
  */
 export function parseJournal(bytes: Buffer, file: string): JournalText {
   const wholeBytes = bytes.lastIndexOf(0x0a) + 1;
   const lines = bytes.subarray(0, wholeBytes).toString('utf8').split('\n').slice(0, -1);
-  const seen = new Map<string, number>();
-  const results = lines.map((line, index) => {
+  const seen = new Map<string, { line: number; at: number }>();
+  const results: CellResult[] = [];
+  lines.forEach((line, index) => {
     let value: unknown;
     try {
       value = JSON.parse(line);
@@ -53,9 +55,11 @@ export function parseJournal(bytes: Buffer, file: string): JournalText {
       });
     if (!looksLikeResult(value)) throw damaged('damaged');
     const earlier = seen.get(cellId(value));
-    if (earlier !== undefined) throw damaged(`the same cell as in line ${earlier}`);
-    seen.set(cellId(value), index + 1);
-    return value;
+    if (earlier && !value.amended) throw damaged(`the same cell as in line ${earlier.line}`);
+    if (!earlier && value.amended) throw damaged('amends a cell that has no line before it');
+    const at = earlier?.at ?? results.length;
+    seen.set(cellId(value), { line: index + 1, at });
+    results[at] = value;
   });
   return { results, wholeBytes };
 }
@@ -106,13 +110,29 @@ export class Journal {
         observed: `cell ${id.replaceAll('\0', ' ')} would be there twice`,
       });
     }
+    await this.write(result);
+    this.done.add(id);
+  }
+
+  /** Adds a line that takes the place of the cell's earlier one. */
+  async amend(result: CellResult & { readonly amended: true }): Promise<void> {
+    const id = cellId(result);
+    if (!this.done.has(id)) {
+      throw new BugError({
+        subject: this.file,
+        observed: `has no cell ${id.replaceAll('\0', ' ')} to amend`,
+      });
+    }
+    await this.write(result);
+  }
+
+  private async write(result: CellResult): Promise<void> {
     try {
       await this.handle.appendFile(`${JSON.stringify(result)}\n`);
       await this.handle.datasync();
     } catch (error) {
       throw diskError(error, this.file);
     }
-    this.done.add(id);
   }
 
   async close(): Promise<void> {

@@ -5,12 +5,14 @@ import type { Variant } from '../config/types.js';
 import type { Context } from '../core/context.js';
 import { InterruptedError, throwIfAborted, UserError } from '../core/errors.js';
 import { shellWord } from '../core/shell-word.js';
+import { useCache } from '../system/cache-users.js';
 import { diskError } from '../system/files.js';
 import type { DiskSpec } from '../guest/types.js';
 import { MAX_TRIES, runCell, type CellParts } from './cell.js';
 import type { TestDriver } from './driver.js';
 import type { RunFolder } from './folder.js';
 import { Journal } from './journal.js';
+import { amendCell } from './late.js';
 import type { Machinery } from './needs.js';
 import { cellId, cellTitle } from './plan.js';
 import { GuestPool } from './pool.js';
@@ -37,7 +39,8 @@ export function resumeCommand(folder: RunFolder): string {
 }
 
 /**
- * Runs a plan to its end, or what is missing of it. The lock of the run's folder is held meanwhile.
+ * Runs a plan to its end, or what is missing of it. The lock of the run's folder is held meanwhile, and the cache
+ * shows a user.
  * @throws UserError when the folder is in use, holds another plan, or conditions differ from the run's;
  *   InterruptedError (naming how to resume) when told to stop; InfraError.
  */
@@ -54,7 +57,13 @@ export async function runMatrix(
   }
   const lock = await folder.lock();
   try {
-    return await runLocked(context, machinery, request);
+    // Before the first look at a kernel or image: from here on `clean` and `image --again` leave them alone.
+    const use = await useCache(context.dirs.cache, `runs a matrix in ${folder.dir}`);
+    try {
+      return await runLocked(context, machinery, request);
+    } finally {
+      await use.release();
+    }
   } finally {
     await lock.release();
   }
@@ -117,6 +126,7 @@ async function runLocked(
         disks: uniqueDisks(ingredients.drivers),
         guestsDir: folder.guestsDir,
         watch,
+        onLate: (late) => amendCell({ context, folder, journal, results, variants }, late),
       });
       await GuestPool.sweep(folder.guestsDir);
       try {
@@ -139,8 +149,8 @@ async function runLocked(
           results,
         );
       } finally {
-        await pool.stopAll();
         ({ boots, bootTimes } = pool);
+        await pool.stopAll();
       }
     }
   } catch (error) {
@@ -187,6 +197,7 @@ async function runCells(
       );
       await journal.append(result);
       results.push(result);
+      parts.pool.settled(result);
       if (result.standing === 'unexpected') {
         const tries = result.tries > 1 ? ` (${result.tries} of ${MAX_TRIES} tries)` : '';
         context.emit({

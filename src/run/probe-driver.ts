@@ -18,7 +18,7 @@ import { filesystemOf, GUEST_TOOLS, type FilesystemDefinition } from '../probe/f
 import type { Reading } from '../probe/types.js';
 import type { CellContext, CellReading, TestDriver } from './driver.js';
 import { keepConsole, save } from './evidence.js';
-import { failureOf, mergeIncidents } from './incidents.js';
+import { failureOf, mergeIncidents, withFailedChore } from './incidents.js';
 import { LeakCheck } from './leak-check.js';
 import { cellSeed } from './seeds.js';
 
@@ -115,18 +115,21 @@ export class ProbeDriver implements TestDriver {
     if (checked.outcome) return probed;
     const output = checked.exec ? `${checked.exec.stdout}\n${checked.exec.stderr}` : '';
     await save(context.filesDir, 'fsck.txt', output);
+    let { reading } = probed;
     if (checked.exec?.exitCode === undefined || checked.exec.timedOut) {
-      return infra(failureOf(`fsck of ${filesystem.name}`, checked) ?? 'fsck did not end');
+      const failure = failureOf(`fsck of ${filesystem.name}`, checked) ?? 'fsck did not end';
+      reading = withFailedChore(reading, failure);
+    } else {
+      const finding = filesystem.fsckFinding(checked.exec.exitCode, output);
+      if (finding && reading.outcome === 'infra') {
+        // The probe may have left the file system mounted, which no check can say anything certain about.
+        return infra(`${reading.summary}; ${lastLine(finding)}`);
+      }
+      if (finding) return { reading: { ...reading, outcome: 'fail', summary: lastLine(finding) } };
     }
-    const finding = filesystem.fsckFinding(checked.exec.exitCode, output);
-    if (finding && probed.reading.outcome === 'infra') {
-      // The probe may have left the file system mounted, which no check can say anything certain about.
-      return infra(`${probed.reading.summary}; ${lastLine(finding)}`);
-    }
-    if (finding) return { reading: { ...probed.reading, outcome: 'fail', summary: lastLine(finding) } };
 
     const { failure } = await this.leaks.look(guest, context, work);
-    return failure ? infra(failure) : probed;
+    return { reading: failure ? withFailedChore(reading, failure) : reading };
   }
 
   private async probe(

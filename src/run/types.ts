@@ -17,9 +17,16 @@ export interface CellResult extends CellKey {
   /** Why it is unexpected, or how it ended when the outcome is not a result. One line. */
   readonly detail?: string;
   readonly reading?: Reading;
+  /** What was reported in the console, in any of its tries and until the next cell began. */
   readonly marks: readonly Mark[];
-  /** How the tries before this one ended; only `boot-error` and `infra`. */
-  readonly earlier?: readonly { readonly outcome: Outcome; readonly detail: string }[];
+  /** How the tries before this one ended; only `boot-error` and `infra`. Runs of older versions lack the marks. */
+  readonly earlier?: readonly {
+    readonly outcome: Outcome;
+    readonly detail: string;
+    readonly marks?: readonly Mark[];
+  }[];
+  /** The idle guest reported something after the cell had ended: this line takes the place of its first one. */
+  readonly amended?: true;
   /** 0 when the cell was given up without a try (a kernel that never booted); 1 for the first; more only after `boot-error` or `infra`. */
   readonly tries: number;
   /** ISO 8601, UTC. */
@@ -59,7 +66,12 @@ export interface Environment {
   }[];
   /** Runs of older versions lack it. */
   readonly variants?: readonly VariantRecord[];
-  readonly image: { readonly key: string; readonly packages: Readonly<Record<string, string>> };
+  readonly image: {
+    readonly key: string;
+    /** SHA-256 of its list of packages; runs of older versions lack it. */
+    readonly contents?: string;
+    readonly packages: Readonly<Record<string, string>>;
+  };
   readonly qemu: string;
   readonly accelerator: { readonly name: string; readonly reason: string };
   readonly host: {
@@ -111,6 +123,13 @@ export interface RunPlan {
   readonly fstests?: FstestsPlan;
   /** What the user's configuration took out; absent when it takes out nothing. */
   readonly leftOut?: readonly LeftOut[];
+  /** What enokey.yaml gave the run that its command has no flag for; absent for nothing, and in older plans. */
+  readonly fromConfig?: {
+    /** Probe -> the arguments that stand there, where they change what it gets. */
+    readonly probeArgs: Readonly<Record<string, readonly string[]>>;
+    /** Variants that are defined there. */
+    readonly variants: readonly { readonly name: string; readonly title: string }[];
+  };
   /** In the seeded order in which they run. */
   readonly cells: readonly CellKey[];
   /** The command line that repeats it. */

@@ -7,7 +7,7 @@ import type { Settings, Variant } from '../../src/config/types.js';
 import type { Context } from '../../src/core/context.js';
 import type { EnokeyEvent } from '../../src/core/events.js';
 import { UserError } from '../../src/core/errors.js';
-import type { Guest, GuestSpec, SupervisedResult } from '../../src/guest/types.js';
+import type { Guest, GuestSpec, Incident, SupervisedResult } from '../../src/guest/types.js';
 import type { Artifact } from '../../src/kernel/types.js';
 import { expectedCases } from '../../src/probe/arguments.js';
 import { PROBE_TESTS, probeOf } from '../../src/probe/catalog.js';
@@ -24,11 +24,19 @@ export interface FakeBehaviour {
   /** Called for every probe; what it returns replaces the healthy answer. */
   readonly probe?: (call: ProbeCall) => Partial<SupervisedResult> | string | undefined;
   readonly fsck?: (call: { readonly guest: string }) => { exitCode: number; stdout: string } | undefined;
+  /** Called for every command but the probe; what it returns replaces the healthy answer. */
+  readonly command?: (call: {
+    readonly argv: readonly string[];
+    readonly guest: string;
+  }) => Partial<SupervisedResult> | undefined;
+  /** Called whenever it is asked what the kernel has reported since the last piece of work. */
+  readonly unread?: (call: UnreadCall) => Partial<Incident> | undefined;
   /** A kernel with kmemleak; called for every probe, it returns what leaked. */
   readonly leaked?: () => string;
   /** Called for every boot with its number (from 1); what it returns is how the boot fails. */
   readonly boot?: (number: number, spec: GuestSpec) => BootAttempt | undefined;
   readonly artifactKey?: string;
+  readonly imageContents?: string;
 }
 
 export interface ProbeCall {
@@ -38,6 +46,13 @@ export interface ProbeCall {
   readonly guest: string;
   /** How many probes ran in this process before. */
   readonly number: number;
+}
+
+export interface UnreadCall {
+  readonly guest: string;
+  readonly stopped: boolean;
+  /** How many probes ran in this process before. */
+  readonly probes: number;
 }
 
 export interface FakeMachinery extends Machinery {
@@ -86,6 +101,12 @@ export function fakeMachinery(behaviour: FakeBehaviour = {}): FakeMachinery {
       },
       async exec(argv, options) {
         const program = path.posix.basename(argv[0] ?? '');
+        const other =
+          program === 'enokey-probe' ? undefined : behaviour.command?.({ argv, guest: spec.name });
+        if (other) {
+          if (other.outcome) alive = false;
+          return ended(0, '', other);
+        }
         if (/fsck|e2fsck|btrfs/.test(program)) {
           const answer = behaviour.fsck?.({ guest: spec.name });
           return ended(answer?.exitCode ?? 0, answer?.stdout ?? '');
@@ -110,6 +131,11 @@ export function fakeMachinery(behaviour: FakeBehaviour = {}): FakeMachinery {
         if (result.outcome) alive = false;
         if (options.stdoutFile) await writeFile(options.stdoutFile, result.exec?.stdout ?? '');
         return result;
+      },
+      async unread() {
+        const said = behaviour.unread?.({ guest: spec.name, stopped: !alive, probes: calls.length });
+        if (said?.outcome) alive = false;
+        return { ...CALM, ...said };
       },
       push: async () => undefined,
       pull: async () => undefined,
@@ -145,6 +171,7 @@ export function fakeMachinery(behaviour: FakeBehaviour = {}): FakeMachinery {
       key: 'image-key',
       dir: '/nowhere',
       rootfs: '/nowhere/root',
+      contents: behaviour.imageContents ?? 'image-contents',
       packages: { 'btrfs-progs': '7.3' },
     }),
     accelerator: async () => ({ name: 'tcg', reason: 'kvm: a fake', timeScale: 10 }),

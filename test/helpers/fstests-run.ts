@@ -7,7 +7,7 @@ import type { Incident } from '../../src/guest/types.js';
 import type { FstestsBuild } from '../../src/fstests/build.js';
 import { FstestsDriver } from '../../src/fstests/driver.js';
 import type { CellReading } from '../../src/run/driver.js';
-import { LocalGuest } from './local-guest.js';
+import { LocalGuest, type LocalGuestOptions } from './local-guest.js';
 
 export const TREES = path.resolve(import.meta.dirname, '../fixtures/fstests/trees');
 
@@ -36,7 +36,7 @@ export async function runTree(
   tree: string,
   options: {
     incident?: Partial<Incident>;
-    leaked?: () => string;
+    leaked?: LocalGuestOptions['leaked'];
     test?: string;
     limitSeconds?: number;
   } = {},

@@ -16,8 +16,8 @@ export interface LocalGuestOptions {
   readonly tree: string;
   /** What supervision says once `check` has run. */
   readonly incident?: Partial<Incident>;
-  /** A kernel with kmemleak; called for every scan after a test, it returns what leaked. */
-  readonly leaked?: () => string;
+  /** A kernel with kmemleak; called for every scan after a test, it returns what leaked, or how the scan failed. */
+  readonly leaked?: () => string | { readonly exitCode: number };
 }
 
 /**
@@ -69,7 +69,8 @@ export class LocalGuest implements Guest {
     if (script?.includes('kmemleak')) {
       const { leaked } = this.options;
       if (script.includes('echo able')) return ended(leaked ? 'able\n' : '');
-      return ended(leaked?.() ?? '');
+      const found = leaked?.() ?? '';
+      return typeof found === 'string' ? ended(found) : ended('', found.exitCode);
     }
     if (script !== undefined) {
       this.scripts.push(script);
@@ -137,6 +138,10 @@ export class LocalGuest implements Guest {
     });
   }
 
+  async unread(): Promise<Incident> {
+    return QUIET;
+  }
+
   async push(): Promise<void> {
     throw new Error('not needed here');
   }
@@ -163,9 +168,9 @@ export class LocalGuest implements Guest {
   }
 }
 
-function ended(stdout: string): SupervisedResult {
+function ended(stdout: string, exitCode = 0): SupervisedResult {
   return {
     ...QUIET,
-    exec: { exitCode: 0, signal: undefined, stdout, stderr: '', timedOut: false, durationMs: 1 },
+    exec: { exitCode, signal: undefined, stdout, stderr: '', timedOut: false, durationMs: 1 },
   };
 }

@@ -335,6 +335,22 @@ describe('a resume', () => {
     });
   });
 
+  it('is refused when the image was made anew with other packages by then', async () => {
+    const controller = new AbortController();
+    const machinery = fakeMachinery({ probe: () => (controller.abort(), undefined), probeMs: 1 });
+    await startFake(fakeContext(root, controller.signal), machinery, await smallPlan()).catch(
+      () => undefined,
+    );
+    const again = fakeMachinery({ imageContents: 'of another day' });
+    await expect(startFake(fakeContext(root), again, undefined)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(
+        /packages in the image was image-contents, is now of another day/,
+      ) as string,
+    });
+    expect(again.boots).toEqual([]);
+  });
+
   it.each<[string, Partial<Variant>, RegExp]>([
     [
       'mount options',

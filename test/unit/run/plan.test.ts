@@ -8,8 +8,9 @@ import { estimate } from '../../../src/run/estimate.js';
 import { RunFolder, safeName } from '../../../src/run/folder.js';
 import { parseIterations } from '../../../src/run/iterations.js';
 import { cellId, orderCells } from '../../../src/run/plan.js';
-import { selectFilesystems, selectTests } from '../../../src/run/request.js';
+import { planMatrix, selectFilesystems, selectTests } from '../../../src/run/request.js';
 import { cellSeed } from '../../../src/run/seeds.js';
+import { fakeSettings, fakeVariant } from '../../helpers/fake-machinery.js';
 import { planFake } from '../../helpers/fake-run.js';
 
 const BASE = {
@@ -139,6 +140,29 @@ describe('a plan', () => {
     expect((await planFake({ iterations: 2, seed: 3, filesystems: ['ext4'] })).command).toBe(
       'enokey matrix --variants stock,soft --fs ext4 --tests probes -n 2 --seed 3 --quick',
     );
+  });
+
+  it('has what enokey.yaml says and no flag could: arguments that change a probe, and variants', async () => {
+    const file = '/work/enokey.yaml';
+    const mine = fakeVariant('mine', { title: 'my take', definedIn: file });
+    const settings = {
+      ...fakeSettings([fakeVariant('stock'), mine]),
+      file,
+      probeArgs: {
+        'probe/race-append': ['--writers', '4'],
+        'probe/race-held': ['--acks', '20000'],
+        'probe/mmap': ['--cycles', '9'],
+      },
+    };
+    const host = { now: new Date(), randomSeed: 7, availableMiB: 8192, cpus: 2, otherTests: [] };
+    const options = { tests: ['race-append', 'race-held'], effort: 'quick' as const };
+    // race-held is given what it gets anyway, mmap does not run.
+    expect((await planMatrix(settings, options, host)).fromConfig).toEqual({
+      probeArgs: { 'probe/race-append': ['--writers', '4'] },
+      variants: [{ name: 'mine', title: 'my take' }],
+    });
+    const without = await planMatrix(settings, { ...options, tests: ['open-fd'], variants: ['stock'] }, host);
+    expect(without).not.toHaveProperty('fromConfig');
   });
 
   it('knows how often each test runs, by its full name', async () => {
