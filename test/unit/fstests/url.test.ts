@@ -21,8 +21,8 @@ describe('a place of fstests', () => {
   });
 
   it('is made absolute among the flags when it is a path', () => {
-    const source = (fstests: string) => restatedFstests({ fstests }, '/work').source;
+    const source = (fstests: string) => restatedFstests({ fstests }, '/src').source;
     expect(URLS.map(source)).toEqual(URLS);
-    expect([source('xfstests@v1'), source('./a@b:c')]).toEqual(['/work/xfstests@v1', '/work/a@b:c']);
+    expect([source('xfstests@v1'), source('./a@b:c')]).toEqual(['/src/xfstests@v1', '/src/a@b:c']);
   });
 });

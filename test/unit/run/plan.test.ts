@@ -143,7 +143,7 @@ describe('a plan', () => {
   });
 
   it('has what enokey.yaml says and no flag could: arguments that change a probe, and variants', async () => {
-    const file = '/work/enokey.yaml';
+    const file = '/src/enokey.yaml';
     const mine = fakeVariant('mine', { title: 'my take', definedIn: file });
     const settings = {
       ...fakeSettings([fakeVariant('stock'), mine]),
