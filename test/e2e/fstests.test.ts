@@ -4,14 +4,13 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import type { Variant } from '../../src/config/types.js';
 import { FstestsDriver } from '../../src/fstests/driver.js';
 import { readLimits } from '../../src/fstests/limits.js';
 import { ensurePortBinary } from '../../src/fstests/port-binary.js';
 import { PortDriver } from '../../src/fstests/port-driver.js';
 import type { CellReading, TestDriver } from '../../src/run/driver.js';
 import type { Guest } from '../../src/guest/types.js';
-import { treeBuild, TREES } from '../helpers/fstests-run.js';
+import { cellContext, treeBuild, TREES } from '../helpers/fstests-run.js';
 import { tempDir } from '../helpers/temp.js';
 import { enokey } from './support/cli.js';
 import { e2eContext, e2eGuest, REPOSITORY } from './support/guest.js';
@@ -39,14 +38,9 @@ function runCell(
 ): Promise<CellReading> {
   mkdirSync(filesDir, { recursive: true });
   return driver.run(guest, {
-    cell: { variant: 'stock', filesystem, test, iteration: 0 },
-    variant: { name: 'stock', mountOptions: {}, kernelArgs: [], contract: {} } as unknown as Variant,
-    filesDir,
+    ...cellContext(test, filesDir, filesystem),
     timeScale: guest.spec.accelerator.timeScale,
     signal: e2eContext().signal,
-    runSeed: 1,
-    args: [],
-    progress: () => undefined,
   });
 }
 

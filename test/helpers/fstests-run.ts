@@ -6,7 +6,7 @@ import type { Variant } from '../../src/config/types.js';
 import type { Incident } from '../../src/guest/types.js';
 import type { FstestsBuild } from '../../src/fstests/build.js';
 import { FstestsDriver } from '../../src/fstests/driver.js';
-import type { CellReading } from '../../src/run/driver.js';
+import type { CellContext, CellReading } from '../../src/run/driver.js';
 import { LocalGuest, type LocalGuestOptions } from './local-guest.js';
 
 export const TREES = path.resolve(import.meta.dirname, '../fixtures/fstests/trees');
@@ -22,6 +22,20 @@ export function treeBuild(name: string, disk = '/nowhere'): FstestsBuild {
     overridden: new Map(),
     overrides: 'none',
     key: '0',
+  };
+}
+
+/** The first cell of a test, on a variant that promises nothing. */
+export function cellContext(test: string, filesDir: string, filesystem = 'ext4'): CellContext {
+  return {
+    cell: { variant: 'stock', filesystem, test, iteration: 0 },
+    variant: { name: 'stock', mountOptions: {}, kernelArgs: [], contract: {} } as unknown as Variant,
+    filesDir,
+    timeScale: 1,
+    signal: new AbortController().signal,
+    runSeed: 1,
+    args: [],
+    progress: () => undefined,
   };
 }
 
@@ -52,16 +66,6 @@ export async function runTree(
     manifestFile: '/nowhere/common/overrides.yaml',
   });
   await driver.prepare(guest, 'ext4');
-  const variant = { name: 'stock', mountOptions: {}, kernelArgs: [], contract: {} } as unknown as Variant;
-  const reading = await driver.run(guest, {
-    cell: { variant: 'stock', filesystem: 'ext4', test: options.test ?? 'generic/595', iteration: 0 },
-    variant,
-    filesDir,
-    timeScale: 1,
-    signal: new AbortController().signal,
-    runSeed: 1,
-    args: [],
-    progress: () => undefined,
-  });
+  const reading = await driver.run(guest, cellContext(options.test ?? 'generic/595', filesDir));
   return { ...reading, guest, filesDir };
 }

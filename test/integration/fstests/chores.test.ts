@@ -4,11 +4,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import type { Variant } from '../../../src/config/types.js';
 import { PortDriver } from '../../../src/fstests/port-driver.js';
 import type { ExecResult, Guest } from '../../../src/guest/types.js';
 import type { Reading } from '../../../src/probe/types.js';
-import { runTree } from '../../helpers/fstests-run.js';
+import { cellContext, runTree } from '../../helpers/fstests-run.js';
+import { portLine } from '../../helpers/port-line.js';
 import { tempDir } from '../../helpers/temp.js';
 
 /** The folder of a test whose results come as an archive that must not be unpacked. */
@@ -53,24 +53,8 @@ describe('work after a test of fstests that fails', () => {
 });
 
 /** What the port prints of a race in which `found` of 1000 appends were in the file. */
-function portLine(found: number): string {
-  const verdict = found === 1000 ? 'kept' : 'lost';
-  return `${JSON.stringify({
-    ...{ type: 'result', schema: 1, reason: '' },
-    phases: { 'single-threaded': { verdict: 'kept', detail: '' }, 'multi-threaded': { verdict, detail: '' } },
-    ...{
-      appended: 1000,
-      refused: 50,
-      failed: 0,
-      adds: 20,
-      removals: 20,
-      remove_failed: 0,
-      found,
-      wrong_bytes: 0,
-    },
-    errno: { open: { ENOKEY: 50 }, write: {} },
-  })}\n`;
-}
+const raceOf = (found: number): string =>
+  portLine({ found }, { 'multi-threaded': [found === 1000 ? 'kept' : 'lost'] });
 
 /** The port of generic/595 in a guest whose check of the file system ends as told. */
 async function runPort(found: number, fsck: Partial<ExecResult>): Promise<Reading | undefined> {
@@ -84,22 +68,13 @@ async function runPort(found: number, fsck: Partial<ExecResult>): Promise<Readin
     console: path.join(filesDir, 'none'),
     exec: async (argv: readonly string[]) => {
       if (argv.includes('--fstype'))
-        return answer({ exitCode: found === 1000 ? 0 : 1, stdout: portLine(found) });
+        return answer({ exitCode: found === 1000 ? 0 : 1, stdout: raceOf(found) });
       return answer(argv.some((word) => /e2fsck/.test(word)) ? fsck : {});
     },
   } as unknown as Guest;
   const binary = { key: '', dir: '', file: '' };
   const driver = new PortDriver({ binary, limits: { default: 1, tests: {} }, timeFactor: 1, shipped: '' });
-  const { reading } = await driver.run(guest, {
-    cell: { variant: 'stock', filesystem: 'ext4', test: 'generic/595 (port)', iteration: 0 },
-    variant: { name: 'stock', mountOptions: {}, kernelArgs: [], contract: {} } as unknown as Variant,
-    filesDir,
-    timeScale: 1,
-    signal: new AbortController().signal,
-    runSeed: 1,
-    args: [],
-    progress: () => undefined,
-  });
+  const { reading } = await driver.run(guest, cellContext('generic/595 (port)', filesDir));
   return reading;
 }
 

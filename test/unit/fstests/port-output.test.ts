@@ -2,29 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { readPort } from '../../../src/fstests/port-output.js';
-
-const line = (changes: object = {}, phases: Record<string, [string, string?]> = {}): string =>
-  `${JSON.stringify({
-    type: 'result',
-    schema: 1,
-    reason: '',
-    phases: Object.fromEntries(
-      ['single-threaded', 'multi-threaded'].map((name) => [
-        name,
-        { verdict: phases[name]?.[0] ?? 'kept', detail: phases[name]?.[1] ?? '' },
-      ]),
-    ),
-    appended: 1000,
-    refused: 50,
-    failed: 0,
-    adds: 20,
-    removals: 20,
-    remove_failed: 0,
-    found: 1000,
-    wrong_bytes: 0,
-    errno: { open: { ENOKEY: 50 }, write: {} },
-    ...changes,
-  })}\n`;
+import { portLine as line } from '../../helpers/port-line.js';
 
 describe('what the port says', () => {
   it('passes when both phases kept everything', () => {
