@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { cpuModel } from '../host/probe.js';
+import type { AcceleratorName } from '../host/types.js';
 import type { GuestSpec } from './types.js';
 
 /** What a guest's QEMU needs besides its spec. All paths absolute. */
@@ -25,8 +26,12 @@ export interface GuestFiles {
  * - `printk.time=1`: supervision tells the kernel's words from those of user space by their timestamps.
  * - `nokaslr` makes addresses on the console the ones of vmlinux.
  * - `random.trust_cpu=on` and `no_timer_check` spare an emulated guest waits that prove nothing.
+ * - `tsc=nowatchdog`, under TCG: v7.3's clocksource watchdog waits, with interrupts off, for the other CPU to answer, and
+ *   times that by the current clocksource. A second after power-on that may still be jiffies, which stand still
+ *   meanwhile: if the other CPU is in stop_machine() with interrupts off, both wait for ever. A kernel that boots in less
+ *   is past it, an emulated one is not always. TCG's CPUs share one TSC, so there is nothing to watch.
  */
-export function kernelCommandLine(extra: readonly string[]): string {
+export function kernelCommandLine(accelerator: AcceleratorName, extra: readonly string[]): string {
   return [
     'root=/dev/vda',
     'rootfstype=ext4',
@@ -38,6 +43,7 @@ export function kernelCommandLine(extra: readonly string[]): string {
     'nokaslr',
     'random.trust_cpu=on',
     'no_timer_check',
+    ...(accelerator === 'tcg' ? ['tsc=nowatchdog'] : []),
     ...extra,
   ].join(' ');
 }
@@ -47,12 +53,19 @@ function value(text: string): string {
   return text.replaceAll(',', ',,');
 }
 
-function acceleration({ accelerator, countInstructions }: GuestSpec): string[] {
-  // -icount exists for TCG without threads only.
-  if (countInstructions)
-    return ['-accel', 'tcg,thread=single', '-icount', 'shift=0', '-cpu', cpuModel('tcg')];
-  const name = accelerator.name === 'tcg' ? 'tcg,thread=multi' : 'kvm';
-  return ['-accel', name, '-cpu', cpuModel(accelerator.name)];
+/** What runs the guest: -icount exists for TCG only, whatever was probed. */
+function acceleratorOf({ accelerator, countInstructions }: GuestSpec): AcceleratorName {
+  return countInstructions ? 'tcg' : accelerator.name;
+}
+
+function acceleration(spec: GuestSpec): string[] {
+  const name = acceleratorOf(spec);
+  const accelerator = {
+    kvm: ['kvm'],
+    // -icount exists for TCG without threads only.
+    tcg: spec.countInstructions ? ['tcg,thread=single', '-icount', 'shift=0'] : ['tcg,thread=multi'],
+  };
+  return ['-accel', ...accelerator[name], '-cpu', cpuModel(name)];
 }
 
 /**
@@ -82,7 +95,7 @@ export function qemuArgs(spec: GuestSpec, files: GuestFiles): string[] {
     ...['-machine', 'q35,vmport=off,smm=off'],
     ...acceleration(spec),
     ...['-smp', String(spec.cpus), '-m', `${spec.memoryMiB}M`],
-    ...['-kernel', spec.vmlinux, '-append', kernelCommandLine(spec.kernelArgs)],
+    ...['-kernel', spec.vmlinux, '-append', kernelCommandLine(acceleratorOf(spec), spec.kernelArgs)],
     ...['-chardev', `file,id=console,path=${value(files.console)}`, '-serial', 'chardev:console'],
     ...[
       '-chardev',

@@ -99,6 +99,11 @@ describe('qemuArgs', () => {
   });
 
   it('keeps addresses as in vmlinux', () => {
-    expect(kernelCommandLine([]).split(' ')).toContain('nokaslr');
+    expect(kernelCommandLine('kvm', []).split(' ')).toContain('nokaslr');
+  });
+
+  it('leaves out the watchdog of the TSC, which can stop an emulated boot for good, under TCG alone', () => {
+    expect(kernelCommandLine('tcg', []).split(' ')).toContain('tsc=nowatchdog');
+    expect(kernelCommandLine('kvm', [])).not.toContain('tsc=');
   });
 });
