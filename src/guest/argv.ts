@@ -53,19 +53,10 @@ function value(text: string): string {
   return text.replaceAll(',', ',,');
 }
 
-/** What runs the guest: -icount exists for TCG only, whatever was probed. */
-function acceleratorOf({ accelerator, countInstructions }: GuestSpec): AcceleratorName {
-  return countInstructions ? 'tcg' : accelerator.name;
-}
-
-function acceleration(spec: GuestSpec): string[] {
-  const name = acceleratorOf(spec);
-  const accelerator = {
-    kvm: ['kvm'],
-    // -icount exists for TCG without threads only.
-    tcg: spec.countInstructions ? ['tcg,thread=single', '-icount', 'shift=0'] : ['tcg,thread=multi'],
-  };
-  return ['-accel', ...accelerator[name], '-cpu', cpuModel(name)];
+function acceleration(accelerator: AcceleratorName, countInstructions = false): string[] {
+  const plain = accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm';
+  const how = countInstructions ? ['tcg,thread=single', '-icount', 'shift=0'] : [plain];
+  return ['-accel', ...how, '-cpu', cpuModel(accelerator)];
 }
 
 /**
@@ -85,6 +76,8 @@ function acceleration(spec: GuestSpec): string[] {
  * - The order of drives is the order of /dev/vdX: root is vda. Test disks are found by their serial.
  */
 export function qemuArgs(spec: GuestSpec, files: GuestFiles): string[] {
+  // -icount exists for TCG without threads only, whatever was probed.
+  const accelerator = spec.countInstructions ? 'tcg' : spec.accelerator.name;
   const drive = (id: string, file: string, more: string): string[] => [
     '-drive',
     `file=${value(file)},if=none,id=${id},format=raw,${more}`,
@@ -93,9 +86,9 @@ export function qemuArgs(spec: GuestSpec, files: GuestFiles): string[] {
     ...['-name', `enokey-${spec.name}`, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-pidfile', files.pidFile],
     ...['-machine', 'q35,vmport=off,smm=off'],
-    ...acceleration(spec),
+    ...acceleration(accelerator, spec.countInstructions),
     ...['-smp', String(spec.cpus), '-m', `${spec.memoryMiB}M`],
-    ...['-kernel', spec.vmlinux, '-append', kernelCommandLine(acceleratorOf(spec), spec.kernelArgs)],
+    ...['-kernel', spec.vmlinux, '-append', kernelCommandLine(accelerator, spec.kernelArgs)],
     ...['-chardev', `file,id=console,path=${value(files.console)}`, '-serial', 'chardev:console'],
     ...[
       '-chardev',
